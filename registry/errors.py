@@ -1,0 +1,167 @@
+"""Every error a client can meet: its HTTP status and its code in the OCI error list, and the sentence people read.
+
+Rules raise these; one handler turns them into the JSON of the distribution spec, section "Error Codes". Anything else that
+is raised is a bug and becomes a 500 with no detail.
+
+    RegistryError
+    +-- NameInvalid, TagInvalid, DigestInvalid, SizeInvalid, ManifestInvalid, PageInvalid, BlobUploadInvalid,
+    |   RequestInvalid                                    400
+    +-- Unauthorized                                      401
+    +-- Denied                                            403
+    +-- NameUnknown, ManifestUnknown, BlobUnknown, BlobUploadUnknown, ManifestBlobUnknown, NotFound   404
+    +-- Unsupported                                       405
+    +-- ManifestTooLarge                                  413
+    +-- UnsupportedMediaType                              415
+    +-- UploadRangeInvalid, RangeNotSatisfiable           416
+    +-- TooManyRequests                                   429
+    +-- Unavailable                                       503
+    +-- InsufficientStorage                               507
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """Base of all errors with a status and a code. `headers` go into the response beside the JSON."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "UNKNOWN"
+
+    def __init__(self, message: str, detail: object = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def entries(self) -> list[dict[str, object]]:
+        """The `errors` list of the response."""
+        return [{"code": self.code, "message": self.message, "detail": self.detail}]
+
+
+class RequestInvalid(RegistryError):
+    """A request that no other code describes: a form that cannot be read, an unknown grant type."""
+
+    status, code = 400, "UNSUPPORTED"
+
+
+class NameInvalid(RegistryError):
+    status, code = 400, "NAME_INVALID"
+
+
+class TagInvalid(RegistryError):
+    status, code = 400, "TAG_INVALID"
+
+
+class DigestInvalid(RegistryError):
+    status, code = 400, "DIGEST_INVALID"
+
+
+class SizeInvalid(RegistryError):
+    status, code = 400, "SIZE_INVALID"
+
+
+class ManifestInvalid(RegistryError):
+    status, code = 400, "MANIFEST_INVALID"
+
+
+class PageInvalid(RegistryError):
+    status, code = 400, "PAGINATION_NUMBER_INVALID"
+
+
+class BlobUploadInvalid(RegistryError):
+    status, code = 400, "BLOB_UPLOAD_INVALID"
+
+
+class Unauthorized(RegistryError):
+    """Nobody, or nobody we know: the response carries a challenge in `WWW-Authenticate`."""
+
+    status, code = 401, "UNAUTHORIZED"
+
+
+class Denied(RegistryError):
+    """A known account without the permission. Clients print the message, so it says who, what and whom to ask."""
+
+    status, code = 403, "DENIED"
+
+
+class NotFound(RegistryError):
+    """No such endpoint."""
+
+    status, code = 404, "NOT_FOUND"
+
+
+class NameUnknown(RegistryError):
+    status, code = 404, "NAME_UNKNOWN"
+
+
+class ManifestUnknown(RegistryError):
+    status, code = 404, "MANIFEST_UNKNOWN"
+
+
+class BlobUnknown(RegistryError):
+    status, code = 404, "BLOB_UNKNOWN"
+
+
+class BlobUploadUnknown(RegistryError):
+    status, code = 404, "BLOB_UPLOAD_UNKNOWN"
+
+
+class ManifestBlobUnknown(RegistryError):
+    """A manifest names content that its repository lacks: one entry for each missing digest."""
+
+    status, code = 404, "MANIFEST_BLOB_UNKNOWN"
+
+    def __init__(self, digests: list[str]) -> None:
+        super().__init__("the manifest names content that this repository does not have", digests)
+        self.digests = digests
+
+    def entries(self) -> list[dict[str, object]]:
+        return [
+            {"code": self.code, "message": f"blob {digest} is unknown to this repository", "detail": {"digest": digest}}
+            for digest in self.digests
+        ]
+
+
+class Unsupported(RegistryError):
+    status, code = 405, "UNSUPPORTED"
+
+
+class ManifestTooLarge(RegistryError):
+    status, code = 413, "SIZE_INVALID"
+
+
+class UnsupportedMediaType(RegistryError):
+    status, code = 415, "UNSUPPORTED"
+
+
+class UploadRangeInvalid(RegistryError):
+    """A chunk that does not start where the upload ends; the session stays usable."""
+
+    status, code = 416, "BLOB_UPLOAD_INVALID"
+
+
+class RangeNotSatisfiable(RegistryError):
+    """No byte of the content is in the ranges asked for (RFC 9110, section 15.5.17)."""
+
+    status, code = 416, "RANGE_INVALID"
+
+
+class TooManyRequests(RegistryError):
+    status, code = 429, "TOOMANYREQUESTS"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class Unavailable(RegistryError):
+    status, code = 503, "UNAVAILABLE"
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class InsufficientStorage(RegistryError):
+    """The disk is full. Nothing acknowledged is lost, and pulls go on."""
+
+    status, code = 507, "UNAVAILABLE"
