@@ -1,0 +1,225 @@
+"""Settings: what there is to choose, and the one place that reads the environment.
+
+A setting comes from the first of these that names it: the command line, a `COVE_` environment variable, the TOML file
+(`--config` or COVE_CONFIG), the default. The fields of `Config` are the whole table: the command line takes its help
+from it, and a test holds the README to it.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_type_hints
+
+from registry import values
+
+PREFIX = "COVE_"
+MANIFEST_FLOOR = 4 * 1024 * 1024  # distribution spec, "Pushing Manifests": a registry should take manifests of 4 MiB
+
+
+class ConfigError(Exception):
+    """A setting is unknown or wrong; the message is one sentence that names where it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a setting is read, ending in ValueError with what it "must be"; and its one line of help."""
+
+    read: Callable[[object], object]
+    help: str
+
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+SparseManifests = Literal["none", "indexes", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting, checked. None means that it is not set, and its help says what happens then.
+
+    What is left out of the repr is a secret, and no error shows it either.
+    """
+
+    host: Annotated[str, Rule(values.host, "Address to listen on; 0.0.0.0 or :: for every interface.")] = "127.0.0.1"
+    port: Annotated[int, Rule(values.whole(0, 65535), "Port to listen on; 0 picks a free one.")] = 5000
+    data: Annotated[Path, Rule(values.path, "Folder of the registry's data.")] = Path("cove-data")
+    ephemeral: Annotated[
+        bool, Rule(values.flag, "Serve anybody, without accounts, from a temporary folder that is removed at the end.")
+    ] = False
+    workers: Annotated[int, Rule(values.whole(1, 256), "Number of processes that serve.")] = 1
+    tls_cert: Annotated[
+        Path | None, Rule(values.file, "Certificate chain for HTTPS, a PEM file; goes with tls_key.")
+    ] = None
+    tls_key: Annotated[
+        Path | None, Rule(values.file, "Private key of the certificate, a PEM file; goes with tls_cert.")
+    ] = None
+    database_url: Annotated[
+        str | None,
+        Rule(values.sqlite_url, "Where records are kept, sqlite:////folder/file; unset: cove.db in the data folder."),
+    ] = field(default=None, repr=False)
+    storage_url: Annotated[
+        str | None, Rule(values.folder_url, "Where blobs are kept, file:///folder; unset: the data folder.")
+    ] = field(default=None, repr=False)
+    public_url: Annotated[
+        str | None,
+        Rule(values.origin, "How clients reach the registry, https://host:port; unset: as each request says."),
+    ] = None
+    admin_password: Annotated[
+        str | None,
+        Rule(values.text, "Password of the administrator, read at the first start only; unset: one is made up."),
+    ] = field(default=None, repr=False)
+    trusted_proxies: Annotated[
+        tuple[values.Network, ...],
+        Rule(values.networks, "Addresses or networks, separated by commas, whose X-Forwarded headers are believed."),
+    ] = ()
+    grace_seconds: Annotated[
+        int, Rule(values.whole(0, 86_400), "Seconds that running transfers get to finish when the server stops.")
+    ] = 30
+    log_format: Annotated[LogFormat, Rule(values.one_of(get_args(LogFormat)), "Form of the log: text or json.")] = (
+        "text"
+    )
+    log_level: Annotated[
+        LogLevel, Rule(values.one_of(get_args(LogLevel)), "Least level that is logged: debug, info, warning or error.")
+    ] = "info"
+    manifest_limit_bytes: Annotated[
+        int, Rule(values.whole(MANIFEST_FLOOR), "Largest manifest that is taken, in bytes; at least 4194304.")
+    ] = 4_393_216
+    sparse_manifests: Annotated[
+        SparseManifests,
+        Rule(
+            values.one_of(get_args(SparseManifests)),
+            "Which manifests may name content that is not here: none, indexes (their manifests), all (blobs too).",
+        ),
+    ] = "indexes"
+    token_seconds: Annotated[
+        int, Rule(values.whole(60), "Seconds that a token of the token service is good for; at least 60.")
+    ] = 1800
+    identity_tokens: Annotated[
+        bool, Rule(values.flag, "Give clients that ask for one a refresh token to keep instead of the password.")
+    ] = False
+    upload_expiry_seconds: Annotated[
+        int, Rule(values.whole(1), "Seconds after which an upload that nobody continues is dropped.")
+    ] = 86_400
+    chunk_min_bytes: Annotated[
+        int, Rule(values.whole(0), "Least size of a chunk, told to clients in OCI-Chunk-Min-Length; 0 tells none.")
+    ] = 0
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else self.data / "cove.db"
+
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """Certificate and key, or None for plain HTTP."""
+        return (self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: what there is to know of a field of `Config`."""
+
+    name: str
+    default: str
+    secret: bool
+    rule: Rule
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def _settings() -> Iterator[Setting]:
+    hints = get_type_hints(Config, include_extras=True)
+    for row in fields(Config):
+        default = "" if row.default in (None, ()) else str(row.default)
+        default = default.lower() if isinstance(row.default, bool) else default
+        yield Setting(row.name, default, not row.repr, hints[row.name].__metadata__[0])
+
+
+SETTINGS = {setting.name: setting for setting in _settings()}
+
+Given = tuple[str, Setting, object]  # how the user wrote it, what it sets, the value
+
+
+def load(cli: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration of this process. `cli` maps field names, and `config` for the file; None is not given.
+
+    Raises `ConfigError`.
+    """
+    file = cli.get("config") or environ.get("COVE_CONFIG")
+    given = [*(_from_file(Path(str(file))) if file else ()), *_from_environment(environ), *_from_command_line(cli)]
+    config = Config(**{setting.name: _read(place, setting, value) for place, setting, value in given})  # type: ignore[arg-type]  # each field's reader returns its type
+    if (config.tls_cert is None) != (config.tls_key is None):
+        raise ConfigError("tls_cert and tls_key go together: set both, or neither")
+    _must_be_alone(config, cli)
+    return config
+
+
+def _must_be_alone(config: Config, cli: Mapping[str, object]) -> None:
+    """`ephemeral` forgets everything at the end, so it must not hide a place that was chosen for keeping things."""
+    if config.ephemeral and (config.database_url or config.storage_url or cli.get("data")):
+        raise ConfigError("ephemeral uses a temporary folder: leave out --data, database_url and storage_url")
+
+
+def _read(place: str, setting: Setting, value: object) -> object:
+    try:
+        return setting.rule.read(value)
+    except ValueError as error:
+        shown = "" if setting.secret else f", not {str(value)[:100]!r}"
+        raise ConfigError(f"{place} {error}{shown}") from None
+
+
+def _from_command_line(cli: Mapping[str, object]) -> Iterator[Given]:
+    for name, value in cli.items():
+        if name != "config" and value is not None:
+            yield SETTINGS[name].option, SETTINGS[name], value
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
+    """An empty variable is not set, which is how compose files and unit files leave one out."""
+    known = {setting.variable: setting for setting in SETTINGS.values()}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable == "COVE_CONFIG" or _is_service_link(variable, value):
+            continue
+        if variable not in known:
+            nearest = _nearest(variable, [*known, "COVE_CONFIG"])
+            raise ConfigError(f"{variable} in the environment is not a setting{nearest}")
+        if value:
+            yield variable, known[variable], value
+
+
+def _is_service_link(variable: str, value: str) -> bool:
+    """Kubernetes gives every pod such variables for each service, so also for one named `cove`: COVE_PORT=tcp://..."""
+    if re.fullmatch(
+        r".*_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?", variable
+    ):
+        return True
+    return variable.endswith("_PORT") and re.match(r"(tcp|udp|sctp)://", value) is not None
+
+
+def _from_file(path: Path) -> Iterator[Given]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the configuration file {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"the configuration file {path} is not TOML: {error}") from None
+    for name, value in content.items():
+        if name not in SETTINGS:
+            raise ConfigError(f"{name} in {path} is not a setting{_nearest(name, SETTINGS)}")
+        yield f"{name} in {path}", SETTINGS[name], value
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    for match in get_close_matches(name, list(known), n=1):
+        return f"; did you mean {match}?"
+    return ""

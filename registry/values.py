@@ -1,0 +1,108 @@
+"""Values of settings: from what a person wrote, as text or in TOML, to what is meant.
+
+Every reader raises ValueError with what the value must be, as the end of a sentence that begins with the setting.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def text(given: object) -> str:
+    if not isinstance(given, str) or not given:
+        raise ValueError("must be a text")
+    return given
+
+
+def path(given: object) -> Path:
+    if not isinstance(given, str | Path) or not str(given) or "\0" in str(given):
+        raise ValueError("must be a path")
+    return Path(given)
+
+
+def file(given: object) -> Path:
+    found = path(given)
+    if not found.is_file():
+        raise ValueError("must be a file that exists")
+    return found
+
+
+def flag(given: object) -> bool:
+    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    meant = known.get(str(given).lower())
+    if meant is None:
+        raise ValueError("must be true or false")
+    return meant
+
+
+def whole(least: int, most: int | None = None) -> Callable[[object], int]:
+    wanted = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def read(given: object) -> int:
+        # int() alone would take "1_000", the digits of other scripts and a megabyte of nines.
+        number = int(str(given)) if re.fullmatch(r"[0-9]{1,18}", str(given)) else -1
+        if number < least or (most is not None and number > most):
+            raise ValueError(f"must be a whole number {wanted}")
+        return number
+
+    return read
+
+
+def one_of(choices: Sequence[str]) -> Callable[[object], str]:
+    def read(given: object) -> str:
+        if str(given).lower() in choices:
+            return str(given).lower()
+        raise ValueError(f"must be one of {', '.join(choices)}")
+
+    return read
+
+
+def host(given: object) -> str:
+    bare = text(given).removeprefix("[").removesuffix("]")
+    if not re.fullmatch(r"[A-Za-z0-9._:%-]+", bare):
+        raise ValueError("must be a host name or an address")
+    return bare
+
+
+def sqlite_url(given: object) -> str:
+    url = text(given)
+    if not url.startswith("sqlite:"):
+        raise ValueError("must be a sqlite:// address, because this build keeps its records in SQLite only")
+    if not re.fullmatch(r"sqlite:////[^?#]+", url):
+        raise ValueError("must be sqlite:/// and an absolute path, such as sqlite:////var/lib/cove/cove.db")
+    return url
+
+
+def folder_url(given: object) -> str:
+    url = text(given)
+    if not url.startswith("file:"):
+        raise ValueError("must be a file:// address, because this build keeps blobs in a folder only")
+    if not re.fullmatch(r"file:///[^?#]+", url):
+        raise ValueError("must be file:// and an absolute path, such as file:///var/lib/cove")
+    return url
+
+
+def origin(given: object) -> str:
+    """A web origin (RFC 6454): scheme, host and port."""
+    url = text(given).removesuffix("/")
+    if not re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", url):
+        raise ValueError("must be http:// or https://, a host and perhaps a port, and nothing more")
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("must have a valid address and a port from 1 to 65535")
+    return url
+
+
+def networks(given: object) -> tuple[Network, ...]:
+    entries = given if isinstance(given, list) else text(given).split(",")
+    try:
+        return tuple(ipaddress.ip_network(text(entry).strip()) for entry in entries)
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.0/8, separated by commas") from None
