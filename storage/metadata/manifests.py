@@ -1,0 +1,128 @@
+"""Manifests, byte for byte, with what they name."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from storage.metadata.database import insert_many, insert_row
+from storage.metadata.tables import manifest_references, manifests, tags
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRecord:
+    """A manifest without its content."""
+
+    id: int
+    digest: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrerRecord:
+    id: int
+    digest: str
+    media_type: str
+    artifact_type: str | None
+    annotations: Mapping[str, str]
+    size: int
+
+
+_HEAD = select(manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.size)
+_HERE = manifests.c.repository_id == bindparam("repository_id")
+_BY_DIGEST = _HEAD.where(_HERE, manifests.c.digest == bindparam("digest"))
+_BY_TAG = _HEAD.join(tags, tags.c.manifest_id == manifests.c.id).where(
+    tags.c.repository_id == bindparam("repository_id"), tags.c.name == bindparam("tag")
+)
+_CONTENT = select(manifests.c.content).where(manifests.c.id == bindparam("id"))
+
+
+def find(tx: Connection, repository_id: int, digest: str) -> ManifestRecord | None:
+    row = tx.execute(_BY_DIGEST, {"repository_id": repository_id, "digest": digest}).one_or_none()
+    return ManifestRecord(*row) if row else None
+
+
+def find_by_tag(tx: Connection, repository_id: int, tag: str) -> ManifestRecord | None:
+    row = tx.execute(_BY_TAG, {"repository_id": repository_id, "tag": tag}).one_or_none()
+    return ManifestRecord(*row) if row else None
+
+
+def content(tx: Connection, manifest_id: int) -> bytes:
+    return bytes(tx.execute(_CONTENT, {"id": manifest_id}).scalar_one())
+
+
+def present(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
+    """Sizes in bytes of those digests that the repository has as manifests."""
+    wanted = list(digests)
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), _BATCH):
+        chosen = select(manifests.c.digest, manifests.c.size).where(
+            manifests.c.repository_id == repository_id,
+            manifests.c.digest.in_(wanted[start : start + _BATCH]),
+        )
+        found.update((digest, size) for digest, size in tx.execute(chosen))
+    return found
+
+
+def add(
+    tx: Connection,
+    repository_id: int,
+    *,
+    digest: str,
+    media_type: str,
+    artifact_type: str | None,
+    subject: str | None,
+    annotations: Mapping[str, str],
+    content: bytes,
+    references: Mapping[str, bool],
+    now: int,
+) -> int:
+    """Insert a manifest and what it names (digest -> whether as a manifest); return its id."""
+    values = {
+        "repository_id": repository_id,
+        "digest": digest,
+        "media_type": media_type,
+        "artifact_type": artifact_type,
+        "subject": subject,
+        "annotations": json.dumps(dict(annotations)),
+        "size": len(content),
+        "content": content,
+        "created_at": now,
+    }
+    manifest_id = insert_row(tx, manifests, values)
+    rows = [{"manifest_id": manifest_id, "digest": d, "is_manifest": m} for d, m in references.items()]
+    insert_many(tx, manifest_references, rows)
+    return manifest_id
+
+
+def set_media_type(tx: Connection, manifest_id: int, media_type: str) -> None:
+    tx.execute(manifests.update().where(manifests.c.id == manifest_id).values(media_type=media_type))
+
+
+def remove(tx: Connection, manifest_id: int) -> None:
+    """Drop a manifest, the tags that point to it, and its references."""
+    tx.execute(delete(manifests).where(manifests.c.id == manifest_id))
+
+
+def list_referrers(
+    tx: Connection, repository_id: int, subject: str, *, artifact_types: list[str], after: str, count: int
+) -> list[ReferrerRecord]:
+    """Manifests whose subject is `subject`, ordered by digest, after the digest `after`."""
+    listed = select(
+        manifests.c.id,
+        manifests.c.digest,
+        manifests.c.media_type,
+        manifests.c.artifact_type,
+        manifests.c.annotations,
+        manifests.c.size,
+    ).where(manifests.c.repository_id == repository_id, manifests.c.subject == subject, manifests.c.digest > after)
+    if artifact_types:
+        listed = listed.where(manifests.c.artifact_type.in_(artifact_types))
+    rows = tx.execute(listed.order_by(manifests.c.digest).limit(count))
+    return [
+        ReferrerRecord(r.id, r.digest, r.media_type, r.artifact_type, json.loads(r.annotations), r.size) for r in rows
+    ]

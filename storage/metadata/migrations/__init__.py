@@ -1,0 +1,18 @@
+"""The schema's history. `upgrade` runs in the caller's write transaction: a migration happens whole or not at all."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+
+def alembic_config(tx: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = tx
+    return config
+
+
+def upgrade(tx: Connection) -> None:
+    command.upgrade(alembic_config(tx), "head")

@@ -1,0 +1,23 @@
+"""Tags: names of manifests that can move."""
+
+from sqlalchemy import Connection, delete, select
+
+from storage.metadata.database import put
+from storage.metadata.tables import tags
+
+
+def point(tx: Connection, repository_id: int, name: str, manifest_id: int, now: int) -> None:
+    row = {"repository_id": repository_id, "name": name, "manifest_id": manifest_id, "updated_at": now}
+    put(tx, tags, ("repository_id", "name"), row)
+
+
+def remove(tx: Connection, repository_id: int, name: str) -> bool:
+    """Drop a tag; tells whether it was there."""
+    gone = delete(tags).where(tags.c.repository_id == repository_id, tags.c.name == name)
+    return tx.execute(gone).rowcount == 1
+
+
+def list_names(tx: Connection, repository_id: int, *, after: str, count: int) -> list[str]:
+    """Up to `count` tags after the tag `after`, in bytewise order."""
+    listed = select(tags.c.name).where(tags.c.repository_id == repository_id, tags.c.name > after)
+    return list(tx.execute(listed.order_by(tags.c.name).limit(count)).scalars())

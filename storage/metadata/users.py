@@ -1,0 +1,75 @@
+"""Accounts of people."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from storage.metadata.database import insert_row
+from storage.metadata.tables import users
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    id: int
+    name: str
+    password_hash: str
+    is_admin: bool
+    is_disabled: bool
+    credential_version: int
+    created_at: int
+
+    def __repr__(self) -> str:
+        return f"UserRecord(id={self.id}, name={self.name!r})"
+
+
+_BY_NAME = select(users).where(users.c.name == bindparam("name"))
+_BY_ID = select(users).where(users.c.id == bindparam("id"))
+
+
+def find(tx: Connection, name: str) -> UserRecord | None:
+    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
+    return UserRecord(*row) if row else None
+
+
+def find_by_id(tx: Connection, user_id: int) -> UserRecord | None:
+    row = tx.execute(_BY_ID, {"id": user_id}).one_or_none()
+    return UserRecord(*row) if row else None
+
+
+def list_all(tx: Connection) -> list[UserRecord]:
+    return [UserRecord(*row) for row in tx.execute(select(users).order_by(users.c.name))]
+
+
+def list_active_admins(tx: Connection) -> list[UserRecord]:
+    active = select(users).where(users.c.is_admin, ~users.c.is_disabled)
+    return [UserRecord(*row) for row in tx.execute(active)]
+
+
+def add(tx: Connection, name: str, password_hash: str, *, is_admin: bool, now: int) -> UserRecord:
+    values: dict[str, Any] = {
+        "name": name,
+        "password_hash": password_hash,
+        "is_admin": is_admin,
+        "is_disabled": False,
+        "credential_version": 1,
+        "created_at": now,
+    }
+    return UserRecord(id=insert_row(tx, users, values), **values)
+
+
+def set_password(tx: Connection, user_id: int, password_hash: str) -> None:
+    _change(tx, user_id, password_hash=password_hash)
+
+
+def set_disabled(tx: Connection, user_id: int, *, disabled: bool) -> None:
+    _change(tx, user_id, is_disabled=disabled)
+
+
+def remove(tx: Connection, user_id: int) -> None:
+    tx.execute(delete(users).where(users.c.id == user_id))
+
+
+def _change(tx: Connection, user_id: int, **values: object) -> None:
+    newer = users.c.credential_version + 1
+    tx.execute(update(users).where(users.c.id == user_id).values(credential_version=newer, **values))
