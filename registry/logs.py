@@ -1,0 +1,70 @@
+"""Logs: one line on standard error for each thing that happened, for people (text) or for programs (JSON lines).
+
+What clients send ends up in logs, so every control character is escaped: a request is always one line, and no value can
+pass for a line of its own or drive the terminal of its reader. Secrets are never given to a logger.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal
+
+FIELDS = ("request_id", "method", "path", "status", "duration_ms", "bytes_in", "bytes_out", "client", "user")
+"""What an access line carries beside its message, in `extra`; milliseconds and bytes are numbers."""
+
+
+class JsonLines(logging.Formatter):
+    """`ts`, `level`, `logger`, `message`, the fields that the record has, and `exception` with a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "ts": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class TextLines(logging.Formatter):
+    """Time, level, message and the fields as `name=value`; the lines of a traceback follow, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        words = [_time(record), record.levelname, record.getMessage()]
+        words += [f"{name}={_quoted(str(value))}" for name, value in _fields(record).items()]
+        lines = [" ".join(map(printable, words))]
+        if record.exc_info:
+            lines += ["    " + printable(line) for line in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(lines)
+
+
+def configure(form: Literal["text", "json"], level: str) -> None:
+    """Send everything that is logged in this process, at `level` (debug, info, warning, error) or above, to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def printable(text: str) -> str:
+    """The text with every character that is not printable as a backslash escape, newlines and surrogates included."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _quoted(value: str) -> str:
+    """A value with a space or a quotation mark in quotation marks, so that it cannot pass for further fields."""
+    return json.dumps(value, ensure_ascii=False) if " " in value or '"' in value else value
+
+
+def _time(record: logging.LogRecord) -> str:
+    """UTC in ISO 8601, to the millisecond."""
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {name: record.__dict__[name] for name in FIELDS if record.__dict__.get(name) is not None}
