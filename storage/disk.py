@@ -1,0 +1,322 @@
+"""Blobs in a folder of a POSIX file system.
+
+    <root>/
+      uploads/<32 hex>                            staged places
+      blobs/<algorithm>/<2 hex>/<hex>-<16 hex>    objects; the random end is why no location is ever used twice
+      docker/registry/v2/blobs/...                objects of an adopted registry storage: read and deleted likewise
+
+Files are 0600 and folders 0700. A symlink in place of an object or a staged place is never followed; a folder may be
+one.
+
+*Durability.* A staged place becomes an object in this order: fsync the file, rename it, fsync the folder. Without the
+first, a loss of power leaves an empty file under the final name; without the last, it takes the name along.
+
+*A failed fsync is final.* Linux marks pages clean when their write-back has failed, so a second fsync would succeed
+over lost bytes. Nothing that a failed fsync was to keep can therefore be committed later: the file is cut back to its
+last checkpoint when the disk is full, and dropped after any other error.
+
+*Exclusion.* A writer holds flock(2) on the staged file. The lock belongs to the open file, so it keeps out other
+threads as well as other processes, and the kernel lets go of it when the process dies.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from io import FileIO
+from pathlib import Path, PurePosixPath
+
+from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoreFull
+from storage.digest import Digest
+
+PIECE = 1 << 20  # bytes that `read_staged` yields at once
+WRITEBACK_STEP = 8 << 20  # bytes appended before their write-back is started
+
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+_SYNC_FILE_RANGE_WRITE = 2
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+if _sync_file_range is not None:
+    _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+
+
+class Folders:
+    """The folders under `root`, each made when it is first needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._durable: set[Path] = set()
+        with _plain_errors(root):
+            for folder in reversed([root, *root.parents]):
+                if not folder.is_dir():
+                    _make_folder(folder)
+
+    def make(self, *names: str) -> Path:
+        """The folder `names` under the root; its name would survive a loss of power.
+
+        Every process syncs each name once itself: the one that made the folder may not have come to that, or have died.
+        """
+        folder = self.root
+        for name in names:
+            folder /= name
+            if folder not in self._durable or not folder.is_dir():
+                _make_folder(folder)
+                self._durable.add(folder)
+        return folder
+
+
+class DiskWriter:
+    """The one writer of a staged file. Not for several threads at once."""
+
+    def __init__(self, path: Path, file: FileIO, folders: "Folders") -> None:
+        self._path = path
+        self._file = file
+        self._folders = folders
+        self._end = os.fstat(file.fileno()).st_size
+        self._kept = self._end  # bytes that stay when the disk is full
+        self._flushed = self._end  # bytes whose write-back has been started
+        self._name_kept = False  # whether the file's name is known to survive a loss of power
+
+    def start_at(self, offset: int) -> None:
+        """Continue after `offset` bytes, which a checkpoint has kept. Raises `BlobMissing` when there are fewer."""
+        descriptor = self._file.fileno()
+        with _plain_errors(self._path):
+            length = os.fstat(descriptor).st_size
+            if length < offset:
+                raise BlobMissing(f"{self._path} has {length} bytes, not {offset}")
+            if length > offset:
+                os.ftruncate(descriptor, offset)
+        self._end = self._kept = self._flushed = offset
+        self._name_kept = offset > 0
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Write `data` at the end. Raises `StoreFull`."""
+        descriptor = self._file.fileno()
+        rest = memoryview(data).cast("B")
+        with self._giving_up_on_errors():
+            while rest:
+                written = os.write(descriptor, rest)
+                rest = rest[written:]
+                self._end += written
+        if self._end - self._flushed >= WRITEBACK_STEP:
+            _start_writeback(descriptor, self._flushed, self._end)
+            self._flushed = self._end
+
+    def checkpoint(self) -> None:
+        """Return when every byte appended so far would survive a loss of power. Raises `StoreFull`."""
+        descriptor = self._file.fileno()
+        with self._giving_up_on_errors():
+            os.fsync(descriptor)
+            if not self._name_kept:
+                _sync_folder(self._path.parent)
+        self._kept, self._name_kept = self._end, True
+
+    def commit(self, digest: Digest, size: int) -> str:
+        """Make the first `size` bytes an object, close the writer and return the object's location."""
+        with closing(self), _plain_errors(self._path):
+            self._seal(size)
+            folder = self._folders.make("blobs", digest.algorithm, digest.hex[:2])
+            target = folder / f"{digest.hex}-{secrets.token_hex(8)}"
+            self._path.rename(target)
+            try:
+                _sync_folder(folder)
+            except OSError:
+                target.unlink()
+                raise
+        return str(target.relative_to(self._folders.root))
+
+    def close(self) -> None:
+        """Unlock and close the file; a second time does nothing."""
+        if self._file.closed:
+            return
+        with _plain_errors(self._path), self._file:
+            # A child process forked a moment ago shares the open file: closing alone would leave it locked.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _seal(self, size: int) -> None:
+        """Make exactly `size` bytes durable; after `StoreFull` none is left.
+
+        Which bytes were kept before is not known here, and what a failed fsync lost cannot be told afterwards.
+        """
+        self.start_at(size)
+        self._kept = 0
+        self.checkpoint()
+
+    @contextmanager
+    def _giving_up_on_errors(self) -> Iterator[None]:
+        """Close the writer when the block fails; the module's docstring says what becomes of the file, and why."""
+        try:
+            yield
+        except OSError as error:
+            reason = _plain(error, self._path)
+            with closing(self), _plain_errors(self._path):
+                if isinstance(reason, StoreFull):
+                    os.ftruncate(self._file.fileno(), self._kept)
+                else:
+                    self._path.unlink(missing_ok=True)
+            raise reason from error
+
+
+class DiskReader:
+    """An open object. Threads may read from it at the same time, as long as none closes it meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _plain_errors(path):
+            self._file = _open_file(path, os.O_RDONLY)
+            self._size = os.fstat(self._file.fileno()).st_size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`; fewer only at the end."""
+        with _plain_errors(self._path):
+            piece = os.pread(self._file.fileno(), length, offset)
+        if not piece or len(piece) == length:
+            return piece
+        return piece + self.read(offset + len(piece), length - len(piece))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class DiskStore:
+    """The `BlobStore` in the folder `root`, which is made when it is missing. Threads and processes may share it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._folders = Folders(self._root)
+
+    def stage(self) -> str:
+        staged = f"uploads/{secrets.token_hex(16)}"
+        with _plain_errors(self._root / staged):
+            self._folders.make("uploads")
+            _open_file(self._root / staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL).close()
+        return staged
+
+    def open_staged(self, staged: str) -> DiskWriter:
+        path = self._staged_path(staged)
+        with ExitStack() as on_error, _plain_errors(path):
+            file = on_error.enter_context(_open_file(path, os.O_RDWR | os.O_APPEND))
+            _lock(file, path)
+            on_error.pop_all()
+        return DiskWriter(path, file, self._folders)
+
+    def read_staged(self, staged: str, size: int) -> Iterator[bytes]:
+        with closing(DiskReader(self._staged_path(staged))) as reader:
+            for offset in range(0, size, PIECE):
+                piece = reader.read(offset, min(PIECE, size - offset))
+                if len(piece) < min(PIECE, size - offset):
+                    raise BlobMissing(f"{staged} has {offset + len(piece)} bytes, not {size}")
+                yield piece
+
+    def commit(self, staged: str, digest: Digest, size: int) -> str:
+        return self.open_staged(staged).commit(digest, size)
+
+    def discard(self, staged: str) -> None:
+        _remove(self._staged_path(staged))
+
+    def open(self, location: str) -> DiskReader:
+        return DiskReader(self._path(location))
+
+    def size(self, location: str) -> int:
+        path = self._path(location)
+        with _plain_errors(path):
+            status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BlobMissing(f"{path} is not a file")
+        return status.st_size
+
+    def delete(self, location: str) -> None:
+        _remove(self._path(location))
+
+    def _path(self, location: str) -> Path:
+        """Where a location is; one that could lead out of the root raises `BlobStoreError`."""
+        relative = PurePosixPath(location)
+        if not relative.parts or relative.is_absolute() or ".." in relative.parts or "\0" in location:
+            raise BlobStoreError(f"{location!r} is not a location in {self._root}")
+        return self._root / relative
+
+    def _staged_path(self, staged: str) -> Path:
+        """Where a staged place is; objects are none, so that no mistake can write to one."""
+        path = self._path(staged)
+        if path.parent != self._root / "uploads":
+            raise BlobStoreError(f"{staged!r} is not a staged place")
+        return path
+
+
+def _plain(error: OSError, path: Path) -> BlobStoreError:
+    if error.errno in _GONE:
+        return BlobMissing(f"nothing is kept at {path}")
+    if error.errno in _FULL:
+        return StoreFull(f"no space is left for {path}")
+    return BlobStoreError(f"{path}: {error.strerror}")
+
+
+@contextmanager
+def _plain_errors(path: Path) -> Iterator[None]:
+    """Raise the store's own errors in place of the operating system's."""
+    try:
+        yield
+    except OSError as error:
+        raise _plain(error, path) from error
+
+
+def _open_file(path: Path, flags: int) -> FileIO:
+    """A regular file, unbuffered; without O_NONBLOCK a named pipe in its place would make the caller wait for ever."""
+    safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    file = FileIO(path, opener=lambda name, _: os.open(name, flags | safe, 0o600))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BlobMissing(f"{path} is not a file")
+    return file
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    """Lock a staged file and look its name up again: it may have been committed or discarded since it was opened."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StagedBusy(f"another writer has {path} open") from None
+    if not os.path.samestat(os.fstat(file.fileno()), path.lstat()):
+        raise BlobMissing(f"{path} is another file by now")
+
+
+def _start_writeback(descriptor: int, start: int, end: int) -> None:
+    """Start writing the bytes from `start` to `end` to the medium, so that the fsync to come is short.
+
+    Safe to leave out and to fail: it promises nothing, and without a WAIT flag sync_file_range(2) does not take the
+    error of a failed write-back from the file, so the fsync that follows reports it. Other systems than Linux do
+    without.
+    """
+    if _sync_file_range is not None:
+        _sync_file_range(descriptor, start, end - start, _SYNC_FILE_RANGE_WRITE)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder under one that exists; its name survives a loss of power."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Delete a file for good: were it back after a loss of power, no row would name it any more."""
+    with suppress(BlobMissing), _plain_errors(path):
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)

@@ -1,0 +1,387 @@
+"""The contract of `storage.blobs`, for every store: each sentence of its docstrings is a test here."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from storage.blobs import BlobMissing, BlobStore, BlobStoreError, StagedBusy, StagedWriter, StoreFull
+from storage.digest import Digest
+from storage.disk import DiskStore
+from tests.storage.pushes import content_of, put, put_staged, staged_bytes
+
+STORES: dict[str, Callable[[Path], BlobStore]] = {"disk": lambda folder: DiskStore(folder / "store")}
+MIB = 1 << 20
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return STORES[request.param](tmp_path)
+
+
+# Staged places and their writers
+
+
+def test_a_new_staged_place_is_empty_and_has_a_name_of_its_own(store: BlobStore) -> None:
+    first, second = store.stage(), store.stage()
+    assert first != second
+    with closing(store.open_staged(first)) as writer, pytest.raises(BlobMissing):
+        writer.start_at(1)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_of_every_kind_are_appended_at_the_end(store: BlobStore, kind: Callable[[bytes], bytes]) -> None:
+    staged = store.stage()
+    with closing(store.open_staged(staged)) as writer:
+        writer.append(kind(b"one "))
+        writer.append(kind(b""))
+        writer.append(kind(b"two"))
+    assert staged_bytes(store, staged, 7) == b"one two"
+
+
+def test_a_writer_opened_again_goes_on_at_the_end(store: BlobStore) -> None:
+    staged = put_staged(store, b"one ")
+    with closing(store.open_staged(staged)) as writer:
+        writer.append(b"two")
+        writer.checkpoint()
+    assert staged_bytes(store, staged, 7) == b"one two"
+
+
+def test_starting_at_an_offset_forgets_what_was_written_beyond_it(store: BlobStore) -> None:
+    staged = put_staged(store, b"kept")
+    with closing(store.open_staged(staged)) as writer:
+        writer.append(b" and never acknowledged")
+    with closing(store.open_staged(staged)) as writer:
+        writer.start_at(4)
+        writer.append(b" new")
+        writer.checkpoint()
+    assert staged_bytes(store, staged, 8) == b"kept new"
+    with pytest.raises(BlobMissing):
+        staged_bytes(store, staged, 9)
+
+
+def test_starting_over_from_nothing_is_possible(store: BlobStore) -> None:
+    staged = put_staged(store, b"wrong")
+    with closing(store.open_staged(staged)) as writer:
+        writer.start_at(0)
+        writer.append(b"right")
+        writer.checkpoint()
+    assert staged_bytes(store, staged, 5) == b"right"
+
+
+def test_starting_beyond_the_end_is_refused_and_changes_nothing(store: BlobStore) -> None:
+    staged = put_staged(store, b"four")
+    with closing(store.open_staged(staged)) as writer, pytest.raises(BlobMissing):
+        writer.start_at(5)
+    assert staged_bytes(store, staged, 4) == b"four"
+
+
+def test_a_second_writer_is_kept_out_until_the_first_closes(store: BlobStore) -> None:
+    staged = store.stage()
+    with closing(store.open_staged(staged)) as writer:
+        writer.append(b"mine")
+        with pytest.raises(StagedBusy):
+            store.open_staged(staged)
+        writer.append(b" alone")
+        writer.checkpoint()
+    store.open_staged(staged).close()
+    assert staged_bytes(store, staged, 10) == b"mine alone"
+
+
+def test_closing_a_writer_twice_does_nothing_to_the_next_one(store: BlobStore) -> None:
+    staged = store.stage()
+    first = store.open_staged(staged)
+    first.close()
+    with closing(store.open_staged(staged)):
+        first.close()
+        with pytest.raises(StagedBusy):
+            store.open_staged(staged)
+
+
+def test_of_many_threads_one_at_a_time_writes_to_a_staged_place(store: BlobStore) -> None:
+    staged = store.stage()
+
+    def try_to_open(_: int) -> StagedWriter | None:
+        try:
+            return store.open_staged(staged)
+        except StagedBusy:
+            return None
+
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as threads:
+            winners = [writer for writer in threads.map(try_to_open, range(8)) if writer]
+        assert len(winners) == 1
+        winners[0].close()
+
+
+def test_staged_bytes_are_read_in_pieces_while_a_writer_goes_on(store: BlobStore) -> None:
+    content = bytes(range(256)) * (10 * MIB // 256) + b"the end"
+    staged = put_staged(store, content)
+    with closing(store.open_staged(staged)):
+        pieces = list(store.read_staged(staged, len(content)))
+        assert b"".join(pieces) == content
+        assert max(map(len, pieces)) <= 8 * MIB
+        assert staged_bytes(store, staged, 3) == content[:3]
+        assert list(store.read_staged(staged, 0)) == []
+
+
+def test_reading_more_than_is_staged_is_blob_missing(store: BlobStore) -> None:
+    staged = put_staged(store, b"four")
+    with pytest.raises(BlobMissing):
+        staged_bytes(store, staged, 5)
+
+
+# Commit and discard
+
+
+@pytest.mark.parametrize("content", [b"", b"layer", b"x" * (9 * MIB + 1)], ids=["empty", "small", "large"])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_committed_object_has_the_staged_bytes(store: BlobStore, content: bytes, algorithm: str) -> None:
+    staged = put_staged(store, content)
+    location = store.commit(staged, Digest.of(content, algorithm), len(content))
+    assert store.size(location) == len(content)
+    assert content_of(store, location) == content
+
+
+def test_a_writer_commits_what_it_has_appended_and_is_closed_by_that(store: BlobStore) -> None:
+    writer = store.open_staged(store.stage())
+    writer.append(b"layer")
+    location = writer.commit(Digest.of(b"layer"), 5)
+    writer.close()
+    assert content_of(store, location) == b"layer"
+
+
+def test_committed_bytes_are_those_the_writer_kept_from_all_others(store: BlobStore) -> None:
+    staged = store.stage()
+    writer = store.open_staged(staged)
+    writer.append(b"verified")
+    for attempt in (lambda: store.open_staged(staged), lambda: store.commit(staged, Digest.of(b""), 0)):
+        with pytest.raises(StagedBusy):
+            attempt()
+    assert content_of(store, writer.commit(Digest.of(b"verified"), 8)) == b"verified"
+
+
+def test_bytes_beyond_the_committed_size_are_forgotten(store: BlobStore) -> None:
+    staged = put_staged(store, b"acknowledged")
+    with closing(store.open_staged(staged)) as writer:
+        writer.append(b" and more")
+    assert content_of(store, store.commit(staged, Digest.of(b"acknowledged"), 12)) == b"acknowledged"
+
+
+def test_a_commit_of_more_than_is_staged_is_blob_missing_and_can_be_put_right(store: BlobStore) -> None:
+    staged = put_staged(store, b"half")
+    with pytest.raises(BlobMissing):
+        store.commit(staged, Digest.of(b"half of it"), 10)
+    with closing(store.open_staged(staged)) as writer:
+        writer.start_at(4)
+        writer.append(b" of it")
+    assert content_of(store, store.commit(staged, Digest.of(b"half of it"), 10)) == b"half of it"
+
+
+def test_the_same_content_committed_again_gets_another_location(store: BlobStore) -> None:
+    locations = {put(store, b"same") for _ in range(3)}
+    assert len(locations) == 3
+    store.delete(locations.pop())
+    assert [content_of(store, location) for location in locations] == [b"same", b"same"]
+    assert put(store, b"same") not in locations
+
+
+def commit_it(store: BlobStore, staged: str) -> None:
+    store.commit(staged, Digest.of(b"gone"), 4)
+
+
+def discard_it(store: BlobStore, staged: str) -> None:
+    store.discard(staged)
+
+
+@pytest.mark.parametrize("end", [commit_it, discard_it])
+def test_a_committed_or_discarded_staged_place_is_gone(store: BlobStore, end: Callable[[BlobStore, str], None]) -> None:
+    staged = put_staged(store, b"gone")
+    end(store, staged)
+    with pytest.raises(BlobMissing):
+        store.open_staged(staged)
+    with pytest.raises(BlobMissing):
+        store.commit(staged, Digest.of(b"gone"), 4)
+    with pytest.raises(BlobMissing):
+        staged_bytes(store, staged, 4)
+    store.discard(staged)
+
+
+def test_discarding_under_an_open_writer_leaves_it_nothing_to_commit(store: BlobStore) -> None:
+    staged = store.stage()
+    with closing(store.open_staged(staged)) as writer:
+        store.discard(staged)
+        with pytest.raises(BlobMissing):
+            writer.commit(Digest.of(b""), 0)
+
+
+def test_a_commit_does_not_touch_other_staged_places_and_objects(store: BlobStore) -> None:
+    earlier, other = put(store, b"earlier"), put_staged(store, b"other")
+    put(store, b"new")
+    assert content_of(store, earlier) == b"earlier"
+    assert staged_bytes(store, other, 5) == b"other"
+
+
+# Objects
+
+
+def test_a_reader_knows_the_size_and_gives_any_range(store: BlobStore) -> None:
+    with closing(store.open(put(store, b"0123456789"))) as reader:
+        assert reader.size == 10
+        assert reader.read(0, 10) == b"0123456789"
+        assert reader.read(3, 4) == b"3456"
+        assert reader.read(8, 100) == b"89"
+        assert reader.read(10, 1) == b""
+        assert reader.read(99, 1) == b""
+        assert reader.read(5, 0) == b""
+
+
+def test_closing_a_reader_twice_is_fine(store: BlobStore) -> None:
+    reader = store.open(put(store, b"x"))
+    reader.close()
+    reader.close()
+
+
+def test_threads_read_different_ranges_of_one_reader_at_the_same_time(store: BlobStore) -> None:
+    content = b"".join(number.to_bytes(8, "big") for number in range(40_000))
+    with closing(store.open(put(store, content))) as reader, ThreadPoolExecutor(4) as threads:
+        pieces = threads.map(lambda offset: reader.read(offset, 800), range(0, len(content), 800))
+        assert b"".join(pieces) == content
+
+
+def test_reading_goes_on_while_the_object_is_deleted(store: BlobStore) -> None:
+    content = b"abc" * MIB
+    location = put(store, content)
+    with closing(store.open(location)) as reader:
+        begin = reader.read(0, 10)
+        store.delete(location)
+        assert begin + reader.read(10, len(content)) == content
+
+
+def test_a_deleted_object_is_missing_and_deleting_it_again_is_fine(store: BlobStore) -> None:
+    location = put(store, b"short-lived")
+    store.delete(location)
+    store.delete(location)
+    with pytest.raises(BlobMissing):
+        store.open(location)
+    with pytest.raises(BlobMissing):
+        store.size(location)
+
+
+def test_a_location_where_nothing_was_ever_kept_is_missing(store: BlobStore) -> None:
+    location = f"blobs/sha256/00/{'0' * 64}-0000000000000000"
+    store.delete(location)
+    with pytest.raises(BlobMissing):
+        store.open(location)
+    with pytest.raises(BlobMissing):
+        store.size(location)
+
+
+def test_locations_and_staged_names_are_short_printable_text(store: BlobStore) -> None:
+    location = store.commit(put_staged(store, b"x"), Digest.of(b"x", "sha512"), 1)
+    for name in (store.stage(), location):
+        assert name.isascii()
+        assert name.isprintable()
+        assert len(name) <= 255
+
+
+@pytest.mark.parametrize("error", [BlobMissing, StagedBusy, StoreFull])
+def test_every_error_is_a_blob_store_error(error: type[Exception]) -> None:
+    assert issubclass(error, BlobStoreError)
+
+
+# A staged place against a model
+
+
+class StagedPlace(RuleBasedStateMachine):
+    """Chunks come and go, writers are closed in the middle: what a checkpoint kept is there whatever happens."""
+
+    store: ClassVar[BlobStore]
+
+    @initialize()
+    def stage(self) -> None:
+        self.staged = self.store.stage()
+        self.writer: StagedWriter | None = None
+        self.written = bytearray()
+        self.checkpoints = [0]
+
+    @rule(data=st.binary(max_size=200) | st.integers(1, 3).map(lambda n: b"\xa5" * (n << 20)))
+    @precondition(lambda self: self.writer)
+    def append(self, data: bytes) -> None:
+        assert self.writer
+        self.writer.append(data)
+        self.written += data
+
+    @rule()
+    @precondition(lambda self: self.writer)
+    def checkpoint(self) -> None:
+        assert self.writer
+        self.writer.checkpoint()
+        self.checkpoints.append(len(self.written))
+
+    @rule()
+    @precondition(lambda self: self.writer)
+    def close(self) -> None:
+        assert self.writer
+        self.writer.close()
+        self.writer = None
+
+    @rule(data=st.data())
+    def start_at_a_checkpoint(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.sampled_from(self.checkpoints))
+        self.writer = self.writer or self.store.open_staged(self.staged)
+        self.writer.start_at(chosen)
+        del self.written[chosen:]
+        self.checkpoints = [offset for offset in self.checkpoints if offset <= chosen]
+
+    @rule(excess=st.integers(1, 1 << 40))
+    @precondition(lambda self: self.writer)
+    def start_too_far(self, excess: int) -> None:
+        assert self.writer
+        with pytest.raises(BlobMissing):
+            self.writer.start_at(len(self.written) + excess)
+
+    @rule()
+    @precondition(lambda self: self.writer)
+    def open_again(self) -> None:
+        with pytest.raises(StagedBusy):
+            self.store.open_staged(self.staged)
+
+    @invariant()
+    def what_was_acknowledged_is_there(self) -> None:
+        size = self.checkpoints[-1]
+        assert staged_bytes(self.store, self.staged, size) == self.written[:size]
+
+    def teardown(self) -> None:
+        if self.writer:
+            self.writer.close()
+        size = self.checkpoints[-1]
+        location = self.store.commit(self.staged, Digest.of(bytes(self.written[:size])), size)
+        assert content_of(self.store, location) == self.written[:size]
+        self.store.delete(location)
+
+
+def test_a_staged_place_behaves_like_a_bytearray_with_save_points(store: BlobStore) -> None:
+    machine = type("StagedPlaceOfThisStore", (StagedPlace,), {"store": store})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )
