@@ -10,7 +10,9 @@ is raised is a bug and becomes a 500 with no detail.
     +-- Denied                                            403
     +-- NameUnknown, ManifestUnknown, BlobUnknown, BlobUploadUnknown, ManifestBlobUnknown, NotFound   404
     +-- Unsupported                                       405
+    +-- Conflict                                          409
     +-- ManifestTooLarge                                  413
+    +-- TooManyTags                                       414
     +-- UnsupportedMediaType                              415
     +-- UploadRangeInvalid, RangeNotSatisfiable           416
     +-- TooManyRequests                                   429
@@ -74,9 +76,17 @@ class BlobUploadInvalid(RegistryError):
 
 
 class Unauthorized(RegistryError):
-    """Nobody, or nobody we know: the response carries a challenge in `WWW-Authenticate`."""
+    """Nobody, or nobody we know, or a token that is too narrow: the response carries a challenge.
+
+    `scope` is what a token would need, in Docker's notation; `error` is the challenge's error (RFC 6750, section 3.1).
+    """
 
     status, code = 401, "UNAUTHORIZED"
+
+    def __init__(self, message: str, *, scope: str | None = None, error: str | None = None) -> None:
+        super().__init__(message)
+        self.scope = scope
+        self.error = error
 
 
 class Denied(RegistryError):
@@ -86,7 +96,7 @@ class Denied(RegistryError):
 
 
 class NotFound(RegistryError):
-    """No such endpoint."""
+    """No such endpoint, user or member."""
 
     status, code = 404, "NOT_FOUND"
 
@@ -125,6 +135,18 @@ class ManifestBlobUnknown(RegistryError):
 
 class Unsupported(RegistryError):
     status, code = 405, "UNSUPPORTED"
+
+
+class Conflict(RegistryError):
+    """What is to be made exists, or what is to be removed is still in use."""
+
+    status, code = 409, "CONFLICT"
+
+
+class TooManyTags(RegistryError):
+    """More tags in one request than the distribution spec asks a registry to take (section "Pushing Manifests")."""
+
+    status, code = 414, "TAG_INVALID"
 
 
 class ManifestTooLarge(RegistryError):

@@ -1,0 +1,63 @@
+"""Slowing down the guessing of passwords.
+
+Failures are counted per account *and* address, and per address alone, in the database: all processes share the counts.
+The owner of an account who signs in from elsewhere is never held up, and nobody is locked out for longer than a minute.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from storage.metadata import login_failures
+
+WINDOW_MS = 15 * 60 * 1000
+LONGEST_MS = 60 * 1000
+FREE_PER_ACCOUNT = 10
+FREE_PER_ADDRESS = 100
+
+
+def wait_ms(tx: Connection, account: str, address: str, now: int) -> int:
+    """Milliseconds until the next attempt of this account from this address is heard; 0 for at once."""
+    return max(_pause(tx, origin, free, now) for origin, free in _origins(account, address))
+
+
+def record_failure(tx: Connection, account: str, address: str, now: int) -> None:
+    login_failures.forget_before(tx, now - WINDOW_MS)
+    for origin, _ in _origins(account, address):
+        login_failures.record(tx, origin, since=now - WINDOW_MS, now=now)
+
+
+def has_failures(tx: Connection, account: str, address: str) -> bool:
+    return login_failures.find(tx, _pair(account, address)) is not None
+
+
+def forget_failures(tx: Connection, account: str, address: str) -> None:
+    """After a success: the account's count starts anew. The address's goes on, or one own account would reset it."""
+    login_failures.forget(tx, _pair(account, address))
+
+
+def _pause(tx: Connection, origin: str, free: int, now: int) -> int:
+    found = login_failures.find(tx, origin)
+    if found is None or found.count < free or found.first_at < now - WINDOW_MS:
+        return 0
+    pause = min(1000 << min(found.count - free, 10), LONGEST_MS)
+    return max(found.last_at + pause - now, 0)
+
+
+def _origins(account: str, address: str) -> Iterator[tuple[str, int]]:
+    yield _pair(account, address), FREE_PER_ACCOUNT
+    yield f"{_network(address)} *", FREE_PER_ADDRESS
+
+
+def _pair(account: str, address: str) -> str:
+    return f"{_network(address)} {account[:255]}"
+
+
+def _network(address: str) -> str:
+    """An IPv6 host owns the whole of its /64, so that counts as one address."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)

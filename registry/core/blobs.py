@@ -1,0 +1,180 @@
+"""Blobs as repositories have them: reading, committing, mounting, deleting.
+
+A blob's row is inserted only when its bytes are durable, and its bytes go only after its row; a location is never used
+twice. So a row always names bytes that are there, and whoever pushes what is being deleted writes new bytes elsewhere.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from auth.access import Access, Actor
+from auth.roles import Action
+from registry.core import repositories
+from registry.core.repositories import Repository
+from registry.errors import BlobUnknown, Unsupported
+from registry.oci.names import RepositoryName
+from storage.blobs import BlobMissing, BlobReader, BlobStore
+from storage.clock import now_ms
+from storage.digest import Digest
+from storage.metadata import blobs, tombstones
+from storage.metadata.blobs import BlobRecord
+from storage.metadata.database import Database
+
+log = logging.getLogger("cove.blobs")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlob:
+    """A blob that is being read; whoever gets it closes `reader`."""
+
+    digest: Digest
+    size: int
+    reader: BlobReader
+
+
+class Blobs:
+    def __init__(
+        self, database: Database, store: BlobStore, access: Access, *, clock: Callable[[], int] = now_ms
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._access = access
+        self._clock = clock
+
+    def stat(self, repository: Repository, digest: Digest) -> int:
+        """The blob's size in bytes. Raises `BlobUnknown`, also for damaged bytes, so that a push mends them."""
+        record = self._must_be_linked(repository, digest)
+        if not self._is_intact(record):
+            raise _unknown(digest)
+        return record.size
+
+    def open(self, repository: Repository, digest: Digest) -> OpenBlob:
+        """Raises `BlobUnknown`, as `stat` does."""
+        record = self._must_be_linked(repository, digest)
+        try:
+            reader = self._store.open(record.location)
+        except BlobMissing:
+            _report(record, "is missing")
+            raise _unknown(digest) from None
+        if reader.size != record.size:
+            reader.close()
+            _report(record, f"has {reader.size} bytes instead of {record.size}")
+            raise _unknown(digest)
+        return OpenBlob(digest, record.size, reader)
+
+    def delete(self, repository: Repository, digest: Digest) -> None:
+        """Take the blob from the repository; other repositories keep it.
+
+        Raises `BlobUnknown`, and `Unsupported` while a manifest of the repository names the blob.
+        """
+        with self._database.write() as tx:
+            row = repositories.must_exist(tx, repository)
+            record = blobs.find_linked(tx, row.id, str(digest))
+            if record is None:
+                raise _unknown(digest)
+            user = blobs.find_user(tx, row.id, str(digest))
+            if user is not None:
+                raise Unsupported(f"blob {digest} is in use: delete manifest {user} first")
+            blobs.unlink(tx, row.id, record.id)
+
+    def mount(self, actor: Actor, repository: Repository, digest: Digest, source: RepositoryName | None) -> bool:
+        """Give the repository a blob that another has; tells whether that was possible.
+
+        The source is a repository that the account may pull from at this moment, by its own rights, whichever scope its
+        token was issued for: clients ask for none when they name no source. Without a source any such repository will
+        do (distribution spec, section "Mounting a blob from another repository").
+        """
+        with self._database.write() as tx:
+            record = self._find_source(tx, actor, digest, source)
+            if record is None:
+                return False
+            now = self._clock()
+            blobs.link(tx, repositories.get_or_create(tx, repository, now).id, record.id, now)
+        return True
+
+    def commit(self, staged: str, digest: Digest, size: int, join: Callable[[Connection], int]) -> None:
+        """Make staged, verified bytes a blob, and link it to the repository whose id `join` returns.
+
+        `join` runs in the same transaction and may refuse by raising; the bytes are given up then. When the digest is
+        known already, the copy there stays and this one goes, unless the one there is damaged.
+        """
+        damaged = self._find_damaged(digest)
+        location = self._store.commit(staged, digest, size)
+        try:
+            superseded = self._insert(digest, size, location, damaged, join)
+        except BaseException:
+            self._store.delete(location)
+            raise
+        if superseded:
+            self.reclaim(superseded)
+
+    def reclaim(self, location: str) -> None:
+        """Delete an object that a tombstone names, then the tombstone."""
+        self._store.delete(location)
+        with self._database.write() as tx:
+            tombstones.remove(tx, location)
+
+    def _insert(
+        self, digest: Digest, size: int, location: str, damaged: str | None, join: Callable[[Connection], int]
+    ) -> str | None:
+        now = self._clock()
+        with self._database.write() as tx:
+            repository_id = join(tx)
+            known = blobs.find(tx, str(digest))
+            superseded = None
+            if known is None:
+                blob_id = blobs.add(tx, str(digest), size, location, now)
+            else:
+                blob_id, superseded = known.id, location
+                if known.location == damaged:
+                    superseded = damaged
+                    blobs.relocate(tx, known.id, location)
+                tombstones.add(tx, superseded, now)
+            blobs.link(tx, repository_id, blob_id, now)
+        return superseded
+
+    def _find_damaged(self, digest: Digest) -> str | None:
+        with self._database.read() as tx:
+            known = blobs.find(tx, str(digest))
+        return known.location if known and not self._is_intact(known) else None
+
+    def _is_intact(self, record: BlobRecord) -> bool:
+        try:
+            size = self._store.size(record.location)
+        except BlobMissing:
+            _report(record, "is missing")
+            return False
+        if size != record.size:
+            _report(record, f"has {size} bytes instead of {record.size}")
+        return size == record.size
+
+    def _must_be_linked(self, repository: Repository, digest: Digest) -> BlobRecord:
+        with self._database.read() as tx:
+            row = repositories.find(tx, repository)
+            record = blobs.find_linked(tx, row.id, str(digest)) if row else None
+        if record is None:
+            raise _unknown(digest)
+        return record
+
+    def _find_source(
+        self, tx: Connection, actor: Actor, digest: Digest, source: RepositoryName | None
+    ) -> BlobRecord | None:
+        if source is None:
+            everything = self._access.sees_everything(actor)
+            return blobs.find_visible(tx, actor.user_id, str(digest), everything=everything)
+        rights = self._access.rights(tx, actor, source.project)
+        if rights.project is None or Action.PULL not in rights.actions:
+            return None
+        row = repositories.find(tx, Repository(rights.project, source))
+        return blobs.find_linked(tx, row.id, str(digest)) if row else None
+
+
+def _unknown(digest: Digest) -> BlobUnknown:
+    return BlobUnknown(f"blob {digest} is unknown to this repository", {"digest": str(digest)})
+
+
+def _report(record: BlobRecord, problem: str) -> None:
+    log.critical("blob %s %s at %s: push it again to mend it", record.digest, problem, record.location)

@@ -1,0 +1,157 @@
+"""Manifests and the tags that point to them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from registry.core import repositories
+from registry.core.repositories import Repository
+from registry.errors import (
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestUnknown,
+    TooManyTags,
+)
+from registry.oci.manifests import Manifest
+from registry.oci.media_types import INDEX_TYPES
+from registry.oci.names import Reference
+from storage.clock import now_ms
+from storage.digest import Digest
+from storage.metadata import blobs, manifests, tags
+from storage.metadata.database import Database
+from storage.metadata.manifests import ManifestRecord
+
+TAGS_LIMIT = 32
+_REPORTED = 100  # missing digests named in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What came of a push. `missing` are the digests that the manifest names and the repository lacks."""
+
+    digest: Digest
+    subject: Digest | None
+    tags: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class Manifests:
+    """`sparse` tells which manifests may name content that is not here: none, indexes, or all."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        sparse: Literal["none", "indexes", "all"],
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._database = database
+        self._sparse = sparse
+        self._clock = clock
+
+    def push(
+        self,
+        repository: Repository,
+        reference: Reference,
+        content_type: str | None,
+        content: bytes,
+        extra_tags: Sequence[str] = (),
+    ) -> Pushed:
+        """Store a manifest and point the tags to it, all or nothing.
+
+        `extra_tags` come with a reference that is a digest (distribution spec, section "Pushing Manifests"). Raises
+        `DigestInvalid`, `ManifestInvalid`, `ManifestBlobUnknown`, `NameUnknown`, `TooManyTags`.
+        """
+        digest = Digest.of(content, reference.digest.algorithm if reference.digest else "sha256")
+        if reference.digest not in (None, digest):
+            raise DigestInvalid(f"the manifest has digest {digest}, not {reference.digest}")
+        wanted = (reference.tag,) if reference.tag else tuple(dict.fromkeys(extra_tags))
+        if len(wanted) > TAGS_LIMIT:
+            raise TooManyTags(f"at most {TAGS_LIMIT} tags are taken at once")
+        manifest = Manifest.parse(content_type, content)
+        with self._database.write() as tx:
+            now = self._clock()
+            row = repositories.get_or_create(tx, repository, now)
+            missing = self._must_be_complete(tx, row.id, manifest)
+            manifest_id = _store(tx, row.id, digest, manifest, content, now=now)
+            for tag in wanted:
+                tags.point(tx, row.id, tag, manifest_id, now)
+        return Pushed(digest, manifest.subject, wanted, missing)
+
+    def find(self, repository: Repository, reference: Reference) -> ManifestRecord:
+        """A manifest without its content. Raises `NameUnknown`, `ManifestUnknown`."""
+        with self._database.read() as tx:
+            return _must_exist(tx, repository, reference)
+
+    def read(self, repository: Repository, reference: Reference) -> tuple[ManifestRecord, bytes]:
+        """A manifest and its bytes, as pushed. Raises `NameUnknown`, `ManifestUnknown`."""
+        with self._database.read() as tx:
+            record = _must_exist(tx, repository, reference)
+            return record, manifests.content(tx, record.id)
+
+    def delete(self, repository: Repository, reference: Reference) -> None:
+        """Remove a tag, or a manifest with all tags that point to it. Raises `NameUnknown`, `ManifestUnknown`."""
+        with self._database.write() as tx:
+            record = _must_exist(tx, repository, reference)
+            if reference.tag:
+                row = repositories.must_exist(tx, repository)
+                tags.remove(tx, row.id, reference.tag)
+            else:
+                manifests.remove(tx, record.id)
+
+    def _must_be_complete(self, tx: Connection, repository_id: int, manifest: Manifest) -> tuple[str, ...]:
+        """Digests that are missing and may be. Raises `ManifestBlobUnknown` for those that may not, and
+        `ManifestInvalid` for a size that differs from the content's.
+        """
+        here: Mapping[str, Mapping[str, int]] = {
+            kind: find(tx, repository_id, [str(r.digest) for r in manifest.references if r.kind == kind])
+            for kind, find in (("blob", blobs.linked_sizes), ("manifest", manifests.present))
+        }
+        missing = []
+        for reference in manifest.references:
+            size = here[reference.kind].get(str(reference.digest))
+            if size is None and reference.required:
+                missing.append(str(reference.digest))
+            if size not in (None, reference.size):
+                raise ManifestInvalid(f"{reference.digest} has {size} bytes, not {reference.size} as the manifest says")
+        if missing and not self._may_lack_content(manifest):
+            raise ManifestBlobUnknown(missing[:_REPORTED])
+        return tuple(missing)
+
+    def _may_lack_content(self, manifest: Manifest) -> bool:
+        return self._sparse == "all" or (self._sparse == "indexes" and manifest.media_type in INDEX_TYPES)
+
+
+def _store(tx: Connection, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
+    known = manifests.find(tx, repository_id, str(digest))
+    if known is None:
+        return manifests.add(
+            tx,
+            repository_id,
+            digest=str(digest),
+            media_type=manifest.media_type,
+            artifact_type=manifest.artifact_type,
+            subject=str(manifest.subject) if manifest.subject else None,
+            annotations=manifest.annotations,
+            content=content,
+            references={str(r.digest): r.kind == "manifest" for r in manifest.references},
+            now=now,
+        )
+    if known.media_type != manifest.media_type:
+        # The document names no type of its own, and this push calls it something else: the last one counts.
+        manifests.set_media_type(tx, known.id, manifest.media_type)
+    return known.id
+
+
+def _must_exist(tx: Connection, repository: Repository, reference: Reference) -> ManifestRecord:
+    row = repositories.must_exist(tx, repository)
+    if reference.tag:
+        record = manifests.find_by_tag(tx, row.id, reference.tag)
+    else:
+        record = manifests.find(tx, row.id, str(reference.digest))
+    if record is None:
+        raise ManifestUnknown(f"manifest {reference} is unknown to '{repository.name}'", {"reference": str(reference)})
+    return record

@@ -1,0 +1,58 @@
+"""May this account do this here? Every route asks this one function, on the project it has resolved."""
+
+from sqlalchemy import Connection
+
+from auth.access import Access, Actor
+from auth.roles import Action
+from auth.scope import format_scope
+from registry.errors import Denied, NameUnknown, Unauthorized
+from registry.oci.names import RepositoryName
+from storage.metadata.projects import ProjectRecord
+
+# What a client is told to ask for: who pushes must be able to look first, and who deletes as well.
+_NEEDED = {Action.PULL: ("pull",), Action.PUSH: ("pull", "push"), Action.DELETE: ("pull", "delete")}
+
+
+def scope_for(action: Action, name: RepositoryName) -> str:
+    return format_scope("repository", str(name), _NEEDED[action])
+
+
+def must_be_allowed(
+    tx: Connection, access: Access, actor: Actor, action: Action, name: RepositoryName
+) -> ProjectRecord | None:
+    """The project of `name`, where `actor` may do `action`; None only in an open registry that has no such project yet.
+
+    Raises `Unauthorized` for the anonymous and for a token that covers less than its account may do, `Denied` for an
+    account without the right, in the same words whether or not the project exists, and `NameUnknown` for those who may
+    know that it does not.
+    """
+    rights = access.rights(tx, actor, name.project)
+    if action in rights.actions:
+        project_id = rights.project.id if rights.project else None
+        if not actor.is_granted("repository", str(name), action, project_id):
+            raise Unauthorized(
+                f"the token does not allow to {action} {name}",
+                scope=scope_for(action, name),
+                error="insufficient_scope",
+            )
+        return rights.project
+    if actor.user is None:
+        raise Unauthorized("authentication required", scope=scope_for(action, name))
+    if actor.is_admin:
+        raise NameUnknown(f"project '{name.project}' does not exist: create it first")
+    raise Denied(_refusal(actor, action, name, may_pull=Action.PULL in rights.actions))
+
+
+def must_be_allowed_to_list(actor: Actor) -> None:
+    """Lists over all projects are for signed-in accounts, each of which sees its own part."""
+    if not actor.is_granted("registry", "catalog", "*"):
+        raise Unauthorized("the token does not allow to list repositories", scope="registry:catalog:*")
+    if actor.user is None:
+        raise Unauthorized("authentication required", scope="registry:catalog:*")
+
+
+def _refusal(actor: Actor, action: Action, name: RepositoryName, *, may_pull: bool) -> str:
+    who, where = f"user '{actor.name}'", f"project '{name.project}'"
+    if may_pull:
+        return f"{who} may pull from {where} but not {action}: ask an administrator of the project for a higher role"
+    return f"{who} has no access to {where}, or it does not exist: ask one of its administrators"

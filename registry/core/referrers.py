@@ -1,0 +1,56 @@
+"""Lists of the manifests that name another as their subject."""
+
+from registry.core import repositories
+from registry.core.repositories import Repository
+from registry.oci.manifests import describe
+from storage.digest import Digest
+from storage.metadata import manifests
+from storage.metadata.database import Database
+from storage.metadata.manifests import ReferrerRecord
+
+# Clients read no index larger than a manifest may be: 4 MiB, with room for the frame around the descriptors.
+_ANNOTATION_BYTES = 3 * 1024 * 1024
+_FRAME_BYTES = 512
+
+
+class Referrers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(
+        self, repository: Repository, subject: Digest, *, artifact_types: list[str], after: str, count: int
+    ) -> tuple[list[dict[str, object]], bool]:
+        """Descriptors of up to `count` referrers after the digest `after`, and whether there are more.
+
+        Nothing, rather than an error, for a subject or a repository that is unknown (distribution spec, section
+        "Listing Referrers").
+        """
+        with self._database.read() as tx:
+            row = repositories.find(tx, repository)
+            if row is None:
+                return [], False
+            found = manifests.list_referrers(
+                tx, row.id, str(subject), artifact_types=artifact_types, after=after, count=count + 1
+            )
+        page = found[: _how_many_fit(found[:count])]
+        return [_describe(record) for record in page], len(found) > len(page)
+
+
+def _how_many_fit(records: list[ReferrerRecord]) -> int:
+    """At least one, so that paging always gets on."""
+    used = 0
+    for position, record in enumerate(records):
+        used += _FRAME_BYTES + sum(len(key) + len(value) for key, value in record.annotations.items())
+        if used > _ANNOTATION_BYTES and position:
+            return position
+    return len(records)
+
+
+def _describe(record: ReferrerRecord) -> dict[str, object]:
+    return describe(
+        digest=Digest.parse(record.digest),
+        size=record.size,
+        media_type=record.media_type,
+        artifact_type=record.artifact_type,
+        annotations=record.annotations,
+    )

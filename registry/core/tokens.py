@@ -1,0 +1,69 @@
+"""Granting tokens: of what a client asks for, the part that its account may do now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from auth.access import Access, Actor
+from auth.accounts import NOBODY
+from auth.scope import Scope
+from auth.tokens import Grant, TokenIssuer, TokenTooLarge
+from registry.errors import NameInvalid, RequestInvalid
+from registry.oci.names import RepositoryName
+from storage.metadata.database import Database
+from storage.metadata.users import UserRecord
+
+_ACTIONS = ("pull", "push", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    token: str
+    lifetime: int
+    refresh_token: str | None
+
+
+class Tokens:
+    """`lifetime` is in seconds; with `refreshable` a client that asks for it also gets a refresh token."""
+
+    def __init__(
+        self, database: Database, access: Access, issuer: TokenIssuer, *, lifetime: int, refreshable: bool
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._issuer = issuer
+        self._lifetime = lifetime
+        self._refreshable = refreshable
+
+    def issue(self, user: UserRecord | None, scopes: Sequence[Scope], *, wants_refresh: bool) -> Issued:
+        """A token for `user`, or for nobody. A smaller grant than asked for is no error. Raises `RequestInvalid`."""
+        actor = Actor(user)
+        with self._database.read() as tx:
+            grants = [grant for scope in scopes if (grant := self._grant(tx, actor, scope))]
+        subject, version = (str(user.id), user.credential_version) if user else (NOBODY, 0)
+        refresh = None
+        if user and wants_refresh and self._refreshable:
+            refresh = self._issuer.issue_refresh(subject, version=version)
+        try:
+            token = self._issuer.issue(subject, version=version, access=grants, lifetime=self._lifetime)
+        except TokenTooLarge as error:
+            raise RequestInvalid(str(error)) from None
+        return Issued(token, self._lifetime, refresh)
+
+    def _grant(self, tx: Connection, actor: Actor, scope: Scope) -> Grant | None:
+        if scope.type == "registry" and scope.name == "catalog":
+            return Grant("registry", "catalog", ("*",)) if actor.user else None
+        return self._grant_repository(tx, actor, scope) if scope.type == "repository" else None
+
+    def _grant_repository(self, tx: Connection, actor: Actor, scope: Scope) -> Grant | None:
+        try:
+            name = RepositoryName.parse(scope.name)
+        except NameInvalid:
+            return None
+        rights = self._access.rights(tx, actor, name.project)
+        asked = _ACTIONS if "*" in scope.actions else scope.actions
+        granted = tuple(action for action in _ACTIONS if action in asked and action in rights.actions)
+        if not granted or rights.project is None:
+            return None
+        return Grant("repository", str(name), granted, rights.project.id)

@@ -1,0 +1,241 @@
+"""Upload sessions: bytes arrive in pieces, in order, from any connection and through any process.
+
+What a session has is what its row says: bytes are durable before the row counts them, and bytes beyond it are dropped
+when the session goes on. A digest is computed while the bytes pass. The hash object stays in this process's memory
+between two requests, and the row keeps the digest of what it counts; only when neither serves are the bytes read again.
+"""
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from auth.access import Actor
+from registry.core import repositories
+from registry.core.blobs import Blobs
+from registry.core.repositories import Repository
+from registry.errors import BlobUploadUnknown, DigestInvalid, UploadRangeInvalid
+from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter, StoreFull
+from storage.clock import now_ms
+from storage.digest import Digest, Hasher, new_hasher
+from storage.metadata import uploads
+from storage.metadata.database import Database
+from storage.metadata.uploads import UploadRecord
+
+CHECKPOINT_BYTES = 256 * 1024 * 1024
+
+
+class Hashers:
+    """Hash objects of sessions between two requests, the least recently used dropped first. Thread-safe."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, tuple[int, str, Hasher]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, record: UploadRecord, algorithm: str) -> Hasher | None:
+        """A hash object that has seen just the first `record.size` bytes of the session, if there is one."""
+        with self._lock:
+            size, kept_algorithm, hasher = self._kept.pop(record.id, (0, algorithm, None))
+        if hasher and size == record.size and kept_algorithm == algorithm:
+            return hasher
+        return None if record.size else new_hasher(algorithm)
+
+    def keep(self, record: UploadRecord, algorithm: str, hasher: Hasher) -> None:
+        with self._lock:
+            self._kept[record.id] = record.size, algorithm, hasher
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+    def drop(self, upload_id: str) -> None:
+        with self._lock:
+            self._kept.pop(upload_id, None)
+
+
+class Uploads:
+    def __init__(
+        self,
+        database: Database,
+        store: BlobStore,
+        blobs: Blobs,
+        *,
+        expiry_seconds: int,
+        clock: Callable[[], int] = now_ms,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._blobs = blobs
+        self._expiry_ms = expiry_seconds * 1000
+        self._clock = clock
+        self._checkpoint_bytes = checkpoint_bytes
+        self._hashers = Hashers()
+
+    def start(self, actor: Actor, repository: Repository, algorithm: str = "sha256") -> UploadRecord:
+        """Begin a session whose content will probably be named by a digest of `algorithm`."""
+        staged = self._store.stage()
+        try:
+            with self._database.write() as tx:
+                row = repositories.get_or_create(tx, repository, self._clock())
+                record = UploadRecord(
+                    id=secrets.token_urlsafe(24),
+                    repository_id=row.id,
+                    user_id=actor.user_id,
+                    staged=staged,
+                    size=0,
+                    algorithm=algorithm,
+                    digest=None,
+                    expires_at=self._clock() + self._expiry_ms,
+                )
+                uploads.add(tx, record)
+        except BaseException:
+            self._store.discard(staged)
+            raise
+        return record
+
+    def find(self, actor: Actor, repository: Repository, upload_id: str) -> UploadRecord:
+        """A session of that repository, begun by that account. Raises `BlobUploadUnknown`."""
+        with self._database.read() as tx:
+            row = repositories.find(tx, repository)
+            record = uploads.find(tx, upload_id, row.id, actor.user_id, self._clock()) if row else None
+        if record is None:
+            raise _unknown()
+        return record
+
+    def cancel(self, actor: Actor, repository: Repository, upload_id: str) -> None:
+        """End a session and drop its bytes. Raises `BlobUploadUnknown`."""
+        record = self.find(actor, repository, upload_id)
+        with self._database.write() as tx:
+            if not uploads.remove(tx, record.id):
+                raise _unknown()
+        self._hashers.drop(record.id)
+        self._store.discard(record.staged)
+
+    def open(
+        self,
+        actor: Actor,
+        repository: Repository,
+        upload_id: str,
+        *,
+        first_byte: int | None = None,
+        algorithm: str | None = None,
+        autosave: bool = False,
+    ) -> "OpenUpload":
+        """Take a session to append to it, and keep everybody else out until it is closed.
+
+        `first_byte` is where the client believes the session to be, `algorithm` that of the digest it has named; with
+        `autosave` a long request saves what it has from time to time, for a client that can resume.
+
+        Raises `BlobUploadUnknown`, and `UploadRangeInvalid` for a wrong `first_byte` or while another request appends.
+        """
+        try:
+            writer = self._store.open_staged(self.find(actor, repository, upload_id).staged)
+        except StagedBusy:
+            raise UploadRangeInvalid("another request is sending to this upload") from None
+        except BlobMissing:
+            raise _unknown() from None
+        try:
+            # What was found before is stale: only from here on nobody else moves the session.
+            record = self.find(actor, repository, upload_id)
+            _must_continue(record, first_byte)
+            writer.start_at(record.size)
+        except BaseException as error:
+            writer.close()
+            raise _unknown() if isinstance(error, BlobMissing) else error from None
+        return OpenUpload(self, record, writer, algorithm or record.algorithm, autosave=autosave)
+
+    def _advance(self, old: UploadRecord, size: int, algorithm: str, hasher: Hasher | None) -> UploadRecord:
+        digest = f"{algorithm}:{hasher.copy().hexdigest()}" if hasher else None
+        new = replace(old, size=size, digest=digest, expires_at=self._clock() + self._expiry_ms)
+        with self._database.write() as tx:
+            if not uploads.advance(tx, old.id, old=old.size, new=size, digest=digest, expires_at=new.expires_at):
+                raise _unknown()
+        return new
+
+    def _commit(self, record: UploadRecord, digest: Digest, size: int) -> None:
+        def join(tx: Connection) -> int:
+            if not uploads.remove(tx, record.id):
+                raise _unknown()
+            return record.repository_id
+
+        self._blobs.commit(record.staged, digest, size, join)
+
+    def _hash_again(self, record: UploadRecord, size: int, algorithm: str) -> Digest:
+        hasher = new_hasher(algorithm)
+        for piece in self._store.read_staged(record.staged, size):
+            hasher.update(piece)
+        return Digest(algorithm, hasher.hexdigest())
+
+
+class OpenUpload:
+    """A session in the hands of one request. Not thread-safe; call its methods one after the other."""
+
+    def __init__(
+        self, owner: Uploads, record: UploadRecord, writer: StagedWriter, algorithm: str, *, autosave: bool
+    ) -> None:
+        self._owner = owner
+        self._writer = writer
+        self._algorithm = algorithm
+        self._autosave = autosave
+        self._finished = False
+        self._hasher = owner._hashers.take(record, algorithm)
+        self.record = record
+        self.size = record.size
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then."""
+        try:
+            self._writer.append(data)
+        except StoreFull:
+            self._writer.start_at(self.record.size)
+            raise
+        if self._hasher:
+            self._hasher.update(data)
+        self.size += len(data)
+        if self._autosave and self.size - self.record.size >= self._owner._checkpoint_bytes:
+            self.save()
+
+    def save(self) -> UploadRecord:
+        """Make what was appended part of the session. Raises `BlobUploadUnknown` when it has ended meanwhile."""
+        self._writer.checkpoint()
+        self.record = self._owner._advance(self.record, self.size, self._algorithm, self._hasher)
+        return self.record
+
+    def finish(self, digest: Digest) -> None:
+        """Make the content a blob of the repository and end the session.
+
+        Raises `DigestInvalid` when the content is another; the session goes on then as if nothing had been appended.
+        """
+        found = self._digest(digest.algorithm)
+        if found != digest:
+            raise DigestInvalid(
+                f"the uploaded content has digest {found}, not {digest}", {"expected": str(digest), "got": str(found)}
+            )
+        self._owner._commit(self.record, digest, self.size)
+        self._finished = True
+
+    def close(self) -> None:
+        """Let others go on with the session; what was appended since it was saved is dropped."""
+        if self._hasher and self.size == self.record.size and not self._finished:
+            self._owner._hashers.keep(self.record, self._algorithm, self._hasher)
+        self._writer.close()
+
+    def _digest(self, algorithm: str) -> Digest:
+        if self._hasher and self._algorithm == algorithm:
+            return Digest(algorithm, self._hasher.copy().hexdigest())
+        saved = self.record.digest
+        if saved and self.size == self.record.size and saved.startswith(f"{algorithm}:"):
+            return Digest.parse(saved)
+        return self._owner._hash_again(self.record, self.size, algorithm)
+
+
+def _must_continue(record: UploadRecord, first_byte: int | None) -> None:
+    if first_byte not in (None, record.size):
+        raise UploadRangeInvalid(f"the upload has {record.size} bytes: go on at byte {record.size}")
+
+
+def _unknown() -> BlobUploadUnknown:
+    return BlobUploadUnknown("the upload does not exist: it may have ended or expired")
