@@ -180,8 +180,9 @@ def test_more_values_than_any_manifest_has_are_refused(build: Callable[[int], by
         parse_object(build(262_144))
 
 
-def test_document_of_nothing_but_empty_objects_is_refused_before_it_takes_memory() -> None:
-    content = b'{"a":[' + b"{}," * 1_390_000 + b"{}]}"
+@pytest.mark.parametrize("value", [b"{}", b'""'])
+def test_document_of_nothing_but_tiny_values_is_refused_before_it_takes_memory(value: bytes) -> None:
+    content = b'{"a":[' + (value + b",") * 1_390_000 + value + b"]}"
     tracemalloc.start()
     try:
         with pytest.raises(ManifestInvalid):
@@ -194,6 +195,8 @@ def test_document_of_nothing_but_empty_objects_is_refused_before_it_takes_memory
 def test_as_many_values_as_the_limit_are_read() -> None:
     document = parse_object(b'{"a":[' + b"0," * (262_144 - 3) + b"0]}")
     assert document == {"a": [0] * (262_144 - 2)}
+    pairs = {f"{key:x}": "" for key in range(262_143)}
+    assert parse_object(json.dumps(pairs).encode()) == pairs
 
 
 @given(st.binary(max_size=60) | st.text('{}[]",:\\u0d8c1e-+.NaI \n', max_size=60).map(str.encode))
