@@ -1,0 +1,44 @@
+# `make run` and `make test` need Python 3.11 or newer and nothing else; everything goes into the folder .venv.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format clean
+
+help: ## List what make can do here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/ready-to-run ## Start Cove; options go in ARGS="--port 8080"
+	@exec $(VENV)/bin/cove serve $(ARGS)
+
+test: check ## Check the code and run the quick tests
+	$(VENV)/bin/pytest -q -n 2 -m "not slow and not clients and not conformance"
+
+check: $(VENV)/ready-to-test ## Check style and types only
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/ready-to-test ## Put the code into its one format
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean: ## Remove the environment and every cache, but no data
+	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The marks make a second start instant: pip runs again only when pyproject.toml has changed.
+$(VENV)/ready-to-run: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Cove needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Preparing $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -e .
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready-to-run
+	@$(PIP) install -e '.[test]'
+	@touch $@

@@ -1,0 +1,98 @@
+"""The official conformance program of the OCI distribution spec, run as the administrator of one project only."""
+
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.clients import registries
+from tests.clients.programs import Client, bare_environment, find_program
+from tests.clients.registries import Registry, password_of
+
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
+
+OPTIONAL_APIS = {
+    "OCI_API_BLOBS_DIGEST_HEADER": "true",
+    "OCI_API_BLOBS_UPLOAD_CANCEL": "true",
+    "OCI_API_MANIFESTS_DIGEST_HEADER": "true",
+    "OCI_API_MANIFESTS_TAG_PARAM": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How many checks passed, how many the options left out, and what became of the others, by name."""
+
+    passed: int
+    disabled: int
+    others: dict[str, str]
+
+
+def run_program(server: Registry, folder: Path, options: dict[str, str]) -> Report:
+    """Let the program check `server` as `pat`."""
+    results = folder / "results"
+    environment = bare_environment(folder / "home") | {
+        "OCI_REGISTRY": server.address,
+        "OCI_TLS": "disabled",
+        "OCI_USERNAME": "pat",
+        "OCI_PASSWORD": password_of("pat"),
+        "OCI_REPO1": "conf/first",
+        "OCI_REPO2": "conf/nested/second",
+        "OCI_RESULTS_DIR": str(results),
+    }
+    said = Client((find_program("conformance"),), environment | options, folder).call([])
+    assert (results / "junit.xml").exists(), said
+    return read_report(results / "junit.xml")
+
+
+def read_report(junit: Path) -> Report:
+    """Checks are leaves of the program's tree; its JUnit report calls disabled ones skipped, but counts them apart."""
+    suite = ET.parse(junit).getroot().find("testsuite")
+    assert suite is not None
+    counts = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped", "disabled")}
+    passed = 2 * counts["tests"] - sum(counts.values())
+    others = {
+        case.get("name", ""): f"{case.get('status')} {case.findtext('system-out', '')}"
+        for case in suite.iter("testcase")
+        if case.get("status") not in {"passed", "skipped"}
+    }
+    if counts["skipped"]:
+        skipped = [case.get("name", "") for case in suite.iter("testcase") if case.get("status") == "skipped"]
+        others[f"{counts['skipped']} skipped"] = f"among {skipped}"
+    return Report(passed, counts["disabled"], others)
+
+
+def judge(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every check has passed. The counts are shown also when all is well."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report.passed} conformance checks passed, {len(report.others)} did not\n")
+    assert not report.others, "\n".join(f"{name}: {outcome}" for name, outcome in report.others.items())
+    assert report.disabled == 0
+
+
+def prepare(server: Registry) -> None:
+    server.add_user("pat")
+    server.cove("project", "add", "conf")
+    server.cove("member", "add", "conf", "pat", "projectAdmin")
+
+
+def test_everything_of_version_1_1_is_met_with_every_optional_api(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with registries.serve(tmp_path) as server:
+        prepare(server)
+        report = run_program(server, tmp_path, {"OCI_VERSION": "1.1"} | OPTIONAL_APIS)
+    judge(report, capsys)
+    assert report.passed > 800
+
+
+def test_everything_of_the_next_version_is_met_with_images_pushed_before_their_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with registries.serve(tmp_path, COVE_SPARSE_MANIFESTS="all") as server:
+        prepare(server)
+        report = run_program(server, tmp_path, {"OCI_VERSION": "dev", "OCI_DATA_SPARSE": "true"} | OPTIONAL_APIS)
+    judge(report, capsys)
+    assert report.passed > 850
