@@ -1,8 +1,6 @@
 """The official conformance program of the OCI distribution spec, run as the administrator of one project only."""
 
 import sys
-import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from tests.clients import registries
 from tests.clients.programs import Client, bare_environment, find_program
 from tests.clients.registries import Registry, password_of
+from tests.conformance.reports import Report, read_report
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
 
@@ -19,15 +18,6 @@ OPTIONAL_APIS = {
     "OCI_API_MANIFESTS_DIGEST_HEADER": "true",
     "OCI_API_MANIFESTS_TAG_PARAM": "true",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How many checks passed, how many the options left out, and what became of the others, by name."""
-
-    passed: int
-    disabled: int
-    others: dict[str, str]
 
 
 def run_program(server: Registry, folder: Path, options: dict[str, str]) -> Report:
@@ -45,23 +35,6 @@ def run_program(server: Registry, folder: Path, options: dict[str, str]) -> Repo
     said = Client((find_program("conformance"),), environment | options, folder).call([])
     assert (results / "junit.xml").exists(), said
     return read_report(results / "junit.xml")
-
-
-def read_report(junit: Path) -> Report:
-    """Checks are leaves of the program's tree; its JUnit report calls disabled ones skipped, but counts them apart."""
-    suite = ET.parse(junit).getroot().find("testsuite")
-    assert suite is not None
-    counts = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped", "disabled")}
-    passed = 2 * counts["tests"] - sum(counts.values())
-    others = {
-        case.get("name", ""): f"{case.get('status')} {case.findtext('system-out', '')}"
-        for case in suite.iter("testcase")
-        if case.get("status") not in {"passed", "skipped"}
-    }
-    if counts["skipped"]:
-        skipped = [case.get("name", "") for case in suite.iter("testcase") if case.get("status") == "skipped"]
-        others[f"{counts['skipped']} skipped"] = f"among {skipped}"
-    return Report(passed, counts["disabled"], others)
 
 
 def judge(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
