@@ -73,7 +73,7 @@ class Folders:
 class DiskWriter:
     """The one writer of a staged file. Not for several threads at once."""
 
-    def __init__(self, path: Path, file: FileIO, folders: "Folders") -> None:
+    def __init__(self, path: Path, file: FileIO, folders: Folders) -> None:
         self._path = path
         self._file = file
         self._folders = folders

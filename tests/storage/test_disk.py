@@ -181,6 +181,15 @@ def test_a_root_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
 # Staged files
 
 
+def test_a_staged_name_that_is_taken_is_refused_and_not_shared(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda length: "0" * 2 * length)
+    store.stage()
+    with pytest.raises(BlobStoreError, match="File exists"):
+        store.stage()
+
+
 def test_a_writer_can_go_back_to_any_byte_that_is_there(store: DiskStore) -> None:
     staged = put_staged(store, b"0123456789")
     with closing(store.open_staged(staged)) as writer:
