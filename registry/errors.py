@@ -1,7 +1,7 @@
 """Every error a client can meet: its HTTP status and its code in the OCI error list, and the sentence people read.
 
-Rules raise these; one handler turns them into the JSON of the distribution spec, section "Error Codes". Anything else that
-is raised is a bug and becomes a 500 with no detail.
+Rules raise these; one handler turns them into the JSON of the distribution spec, section "Error Codes". Anything else
+that is raised is a bug and becomes a 500 with no detail.
 
     RegistryError
     +-- NameInvalid, TagInvalid, DigestInvalid, SizeInvalid, ManifestInvalid, PageInvalid, BlobUploadInvalid,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
 from storage.metadata.database import insert_if_absent, insert_row
 from storage.metadata.repositories import visible_to
@@ -100,3 +100,9 @@ def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:
     )
     user: str | None = tx.execute(naming).scalar_one_or_none()
     return user
+
+
+def count(tx: Connection) -> tuple[int, int]:
+    """How many blobs there are, and their bytes in all."""
+    number, size = tx.execute(select(func.count(), func.coalesce(func.sum(blobs.c.size), 0)).select_from(blobs)).one()
+    return number, int(size)

@@ -114,6 +114,11 @@ class Database:
             if version != HEAD:
                 upgrade(tx)
 
+    def check(self) -> None:
+        """Raises `DatabaseError` when the database does not answer."""
+        with self.read() as tx:
+            tx.execute(text("SELECT 1"))
+
     def close(self) -> None:
         self._readers.dispose()
         self._writer.dispose()

@@ -1,0 +1,160 @@
+"""Everything is built here, once, in reading order, and handed on by constructor."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from auth.access import Access
+from auth.accounts import Accounts
+from auth.passwords import PasswordChecker, generate_password, hash_password
+from auth.tokens import SigningKey, TokenIssuer
+from registry.config import Config
+from registry.core.blobs import Blobs
+from registry.core.gate import Gate
+from registry.core.manifests import Manifests
+from registry.core.projects import Projects
+from registry.core.referrers import Referrers
+from registry.core.repositories import Catalog
+from registry.core.tags import Tags
+from registry.core.tokens import Tokens
+from registry.core.uploads import Uploads
+from registry.errors import RequestInvalid
+from registry.logs import configure
+from registry.metrics import Metrics, share_between_workers
+from registry.observe import Observer
+from registry.oci.names import DEFAULT_PROJECT
+from registry.routes import Endpoints, rules
+from registry.v2.base import BaseEndpoints
+from registry.v2.blobs import BlobEndpoints
+from registry.v2.lists import ListEndpoints
+from registry.v2.manifests import ManifestEndpoints
+from registry.v2.tokens import TokenEndpoints
+from registry.v2.uploads import UploadEndpoints
+from registry.web import Door, Errors, Origin, Threads
+from storage.clock import now_ms
+from storage.metadata import projects, signing_keys, users
+from storage.metadata.database import Database, is_safe_for_processes, sqlite_driver
+from storage.stores import open_store
+
+ADMINISTRATOR = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """The data was made just now. `admin_password` is the administrator's, where it was made up."""
+
+    admin_password: str | None
+
+
+def prepare(config: Config) -> FirstStart | None:
+    """Make the data folder and the database, or bring them up to date; once, before any process serves.
+
+    Raises `RequestInvalid` for what cannot work with this configuration.
+    """
+    _must_be_safe(config)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if config.workers > 1:
+        share_between_workers(config.data / "metrics")
+    database = open_database(config)
+    try:
+        return _first_start(database, config)
+    finally:
+        database.close()
+
+
+def open_database(config: Config, *, must_exist: bool = False) -> Database:
+    """The metadata, its schema up to date. With `must_exist`, raises `RequestInvalid` where nothing was started yet."""
+    if must_exist and not config.database_path.exists():
+        raise RequestInvalid(f"there is no registry in {config.data}: start it once with `cove serve`")
+    config.database_path.touch(mode=0o600)
+    database = Database.open(config.database_path)
+    database.migrate()
+    return database
+
+
+def storage_url(config: Config) -> str:
+    return config.storage_url or config.data.absolute().as_uri()
+
+
+def _must_be_safe(config: Config) -> None:
+    version = sqlite_driver().sqlite_version_info
+    if config.workers > 1 and not is_safe_for_processes(version):
+        raise RequestInvalid(
+            f"SQLite {sqlite_driver().sqlite_version} can lose data when several processes write: use one worker"
+        )
+
+
+def _first_start(database: Database, config: Config) -> FirstStart | None:
+    with database.read() as tx:
+        if signing_keys.list_newest_first(tx):
+            return None
+    key, password = SigningKey.generate(), config.admin_password or generate_password()
+    password_hash = None if config.ephemeral else hash_password(password)
+    with database.write() as tx:
+        if signing_keys.list_newest_first(tx):
+            return None
+        now = now_ms()
+        signing_keys.add(tx, key.kid, key.private_pem, now)
+        projects.add(tx, DEFAULT_PROJECT, is_public=True, now=now)
+        if password_hash:
+            users.add(tx, ADMINISTRATOR, password_hash, is_admin=True, now=now)
+    return FirstStart(None if config.admin_password else password)
+
+
+@dataclass(frozen=True, slots=True)
+class AppFactory:
+    """Makes the application, in whichever process it is called; so it can be sent to one."""
+
+    config: Config
+
+    def __call__(self) -> ASGIApp:
+        configure(self.config.log_format, self.config.log_level)
+        return create(self.config)
+
+
+def create(config: Config) -> ASGIApp:
+    """The ASGI application over data that `prepare` has seen."""
+    database = open_database(config)
+    store = open_store(storage_url(config))
+    threads = Threads()
+    origin = Origin(config.public_url, config.trusted_proxies)
+
+    with database.read() as tx:
+        keys = [SigningKey.load(record.private_pem) for record in signing_keys.list_newest_first(tx)]
+    issuer = TokenIssuer(keys)
+    accounts = Accounts(database, PasswordChecker(), issuer)
+    access = Access(is_open=config.ephemeral)
+    gate = Gate(database, access, Projects(database, store))
+
+    blobs = Blobs(database, store, access)
+    uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)
+    manifests = Manifests(database, sparse=config.sparse_manifests)
+    tokens = Tokens(database, access, issuer, lifetime=config.token_seconds, refreshable=config.identity_tokens)
+
+    metrics = Metrics(database)
+    endpoints = Endpoints(
+        base=BaseEndpoints(database, metrics),
+        tokens=TokenEndpoints(accounts, tokens, origin, threads),
+        blobs=BlobEndpoints(blobs, threads),
+        uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),
+        manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
+        lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
+    )
+    door = Door(accounts, gate, origin, threads)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        threads.close()
+        database.close()
+
+    app = Starlette(
+        routes=[door.route(rule) for rule in rules(endpoints)],
+        exception_handlers=Errors(origin).handlers(),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return Observer(app, metrics)

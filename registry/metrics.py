@@ -1,0 +1,73 @@
+"""Numbers for Prometheus. No label ever holds what a client chose: routes are the templates of the route table."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from storage.clock import now_ms
+from storage.metadata import blobs, uploads
+from storage.metadata.database import Database
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"})
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own variable, read when it is imported
+
+
+def share_between_workers(folder: Path) -> None:
+    """Let processes started from here on keep their counts in `folder`, where each of them can report all."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[_FOLDER] = str(folder)
+
+
+class Metrics:
+    """The counts of this process, or of all workers together where they share them, and what the database tells."""
+
+    def __init__(self, database: Database) -> None:
+        shared = _FOLDER in os.environ
+        self._reported = CollectorRegistry()
+        # Where workers share, a process must not report its own counts a second time.
+        own = CollectorRegistry() if shared else self._reported
+        labels = ("method", "route")
+        self._requests = Counter("cove_http_requests", "Requests answered.", (*labels, "status"), registry=own)
+        self._seconds = Histogram(
+            "cove_http_request_seconds", "Time from request to end of answer.", labels, registry=own, buckets=_SECONDS
+        )
+        self._received = Counter("cove_received_bytes", "Bytes of request bodies.", registry=own)
+        self._sent = Counter("cove_sent_bytes", "Bytes of response bodies.", registry=own)
+        if shared:
+            MultiProcessCollector(self._reported)  # type: ignore[no-untyped-call]
+        self._reported.register(_Stored(database))
+
+    def count(self, *, method: str, route: str, status: int, seconds: float, bytes_in: int, bytes_out: int) -> None:
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, status).inc()
+        self._seconds.labels(known, route).observe(seconds)
+        self._received.inc(bytes_in)
+        self._sent.inc(bytes_out)
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._reported)
+
+
+class _Stored(Collector):
+    """What is stored, counted by the database at the time it is asked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        with self._database.read() as tx:
+            count, size = blobs.count(tx)
+            open_uploads = uploads.count(tx, now_ms())
+        yield GaugeMetricFamily("cove_uploads_in_progress", "Upload sessions that are open.", open_uploads)
+        yield GaugeMetricFamily("cove_blobs", "Blobs stored, each once.", count)
+        yield GaugeMetricFamily("cove_storage_used_bytes", "Bytes of the blobs stored, each once.", size)

@@ -1,0 +1,89 @@
+"""What is seen from outside of each request: one line in the log, its numbers in the metrics, an id in the response."""
+
+import logging
+import re
+import secrets
+import time
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from registry.metrics import Metrics
+
+log = logging.getLogger("cove.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Sent with everything: what is stored is data and never a page, whatever a browser makes of it.
+_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"docker-distribution-api-version", b"registry/2.0"))
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is known of one request so far."""
+
+    started: float
+    request_id: str
+    status: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class Observer:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen = Seen(time.perf_counter(), _request_id(Headers(scope=scope).get("x-request-id")))
+
+        async def counted_receive() -> Message:
+            message = await receive()
+            seen.bytes_in += len(message.get("body", b""))
+            return message
+
+        async def counted_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+                message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", seen.request_id.encode())]
+            seen.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, counted_receive, counted_send)
+        finally:
+            self._report(scope, seen)
+
+    def _report(self, scope: Scope, seen: Seen) -> None:
+        seconds = time.perf_counter() - seen.started
+        self._metrics.count(
+            method=scope["method"],
+            route=scope.get("cove.route", "none"),
+            status=seen.status,
+            seconds=seconds,
+            bytes_in=seen.bytes_in,
+            bytes_out=seen.bytes_out,
+        )
+        log.info(
+            "request",
+            extra={
+                "request_id": seen.request_id,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": seen.status,
+                "duration_ms": round(seconds * 1000, 1),
+                "bytes_in": seen.bytes_in,
+                "bytes_out": seen.bytes_out,
+                "client": scope["client"][0] if scope.get("client") else None,
+                "user": scope.get("cove.user"),
+            },
+        )
+
+
+def _request_id(given: str | None) -> str:
+    """A proxy's id is kept, if it can be one, so that its log and this one can be matched."""
+    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

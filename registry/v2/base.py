@@ -1,0 +1,31 @@
+"""`/v2/` itself, and what machines ask of a server: is it alive, is it ready, what are its numbers."""
+
+from starlette.responses import Response
+
+from registry.errors import Unavailable
+from registry.metrics import CONTENT_TYPE, Metrics
+from registry.web import Call, json_response
+from storage.metadata.database import Database, DatabaseError
+
+
+class BaseEndpoints:
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+
+    def ping(self, _call: Call) -> Response:
+        """Clients learn here that this is a registry and whether their credentials are good (end-1)."""
+        return json_response({})
+
+    def health(self, _call: Call) -> Response:
+        return json_response({"status": "ok"})
+
+    def ready(self, _call: Call) -> Response:
+        try:
+            self._database.check()
+        except DatabaseError as error:
+            raise Unavailable(str(error)) from error
+        return json_response({"status": "ready"})
+
+    def metrics(self, _call: Call) -> Response:
+        return Response(self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})

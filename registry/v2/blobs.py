@@ -1,0 +1,81 @@
+"""Blobs: look, pull, delete (distribution spec, end-2 and end-10)."""
+
+import secrets
+
+from starlette.responses import Response
+
+from registry.core.blobs import Blobs, OpenBlob
+from registry.errors import RangeNotSatisfiable
+from registry.oci.names import parse_digest
+from registry.oci.ranges import Slice, parse_range
+from registry.v2.conditions import etag, is_unchanged, may_range, not_modified
+from registry.v2.streams import BlobResponse
+from registry.web import Call, Threads
+from storage.digest import Digest
+
+
+class BlobEndpoints:
+    def __init__(self, blobs: Blobs, threads: Threads) -> None:
+        self._blobs = blobs
+        self._threads = threads
+
+    def head(self, call: Call) -> Response:
+        digest = parse_digest(call.path("digest"))
+        size = self._blobs.stat(call.repository, digest)
+        if is_unchanged(call, str(digest)):
+            return not_modified(str(digest))
+        return Response(headers=_headers(digest, size))
+
+    def get(self, call: Call) -> Response:
+        digest = parse_digest(call.path("digest"))
+        blob = self._blobs.open(call.repository, digest)
+        if is_unchanged(call, str(digest)):
+            blob.reader.close()
+            return not_modified(str(digest))
+        try:
+            wanted = call.header("range") if may_range(call, str(digest)) else None
+            slices = parse_range(wanted, blob.size)
+        except RangeNotSatisfiable:
+            blob.reader.close()
+            raise
+        return self._respond(blob, slices)
+
+    def delete(self, call: Call) -> Response:
+        self._blobs.delete(call.repository, parse_digest(call.path("digest")))
+        return Response(status_code=202)
+
+    def _respond(self, blob: OpenBlob, slices: list[Slice] | None) -> Response:
+        headers, threads = _headers(blob.digest, blob.size), self._threads.general
+        if slices is None:
+            return BlobResponse(blob, [Slice(0, blob.size - 1)], 200, headers, threads)
+        if len(slices) == 1:
+            headers |= {"Content-Length": str(slices[0].length), "Content-Range": _content_range(slices[0], blob.size)}
+            return BlobResponse(blob, slices, 206, headers, threads)
+        boundary = secrets.token_hex(16)
+        prologues = [
+            f"\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n"
+            f"Content-Range: {_content_range(part, blob.size)}\r\n\r\n".encode()
+            for part in slices
+        ]
+        epilogue = f"\r\n--{boundary}--\r\n".encode()
+        length = sum(map(len, prologues)) + sum(part.length for part in slices) + len(epilogue)
+        headers |= {"Content-Length": str(length), "Content-Type": f"multipart/byteranges; boundary={boundary}"}
+        response = BlobResponse(blob, slices, 206, headers, threads)
+        response.frame(prologues, epilogue)
+        return response
+
+
+def _content_range(part: Slice, size: int) -> str:
+    return f"bytes {part.start}-{part.end}/{size}"
+
+
+def _headers(digest: Digest, size: int) -> dict[str, str]:
+    return {
+        "Content-Length": str(size),
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": "attachment",
+        "Docker-Content-Digest": str(digest),
+        "ETag": etag(str(digest)),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }

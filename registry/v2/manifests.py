@@ -1,0 +1,81 @@
+"""Manifests: look, pull, push, delete (distribution spec, end-3, end-7 and end-9)."""
+
+from starlette.responses import Response
+
+from registry.core.manifests import Manifests, Pushed
+from registry.errors import ManifestTooLarge
+from registry.oci.names import Reference, parse_tag
+from registry.v2.conditions import etag, is_unchanged, not_modified
+from registry.v2.streams import read_body, to_the_end
+from registry.web import Call, Threads
+from storage.metadata.manifests import ManifestRecord
+
+_NAMED = 10  # missing digests that a warning names: all warnings together have 4 KiB
+
+
+class ManifestEndpoints:
+    """`limit` is the size in bytes of the largest manifest that is taken."""
+
+    def __init__(self, manifests: Manifests, threads: Threads, *, limit: int) -> None:
+        self._manifests = manifests
+        self._threads = threads
+        self._limit = limit
+
+    def head(self, call: Call) -> Response:
+        record = self._manifests.find(call.repository, Reference.parse(call.path("reference")))
+        if is_unchanged(call, record.digest):
+            return not_modified(record.digest)
+        return Response(headers=_headers(record))
+
+    def get(self, call: Call) -> Response:
+        record, content = self._manifests.read(call.repository, Reference.parse(call.path("reference")))
+        if is_unchanged(call, record.digest):
+            return not_modified(record.digest)
+        return Response(content, headers=_headers(record))
+
+    async def put(self, call: Call) -> Response:
+        reference = Reference.parse(call.path("reference"))
+        tags = [parse_tag(tag) for tag in call.request.query_params.getlist("tag")]
+        content = await read_body(call.request, self._limit)
+        if content is None:
+            raise ManifestTooLarge(f"a manifest may have at most {self._limit} bytes", headers={"Connection": "close"})
+        pushed = await to_the_end(
+            self._threads.general,
+            self._manifests.push,
+            call.repository,
+            reference,
+            call.header("content-type"),
+            content,
+            tags if reference.digest else [],
+        )
+        return _created(call, pushed)
+
+    def delete(self, call: Call) -> Response:
+        self._manifests.delete(call.repository, Reference.parse(call.path("reference")))
+        return Response(status_code=202)
+
+
+def _created(call: Call, pushed: Pushed) -> Response:
+    headers = {
+        "Location": f"/v2/{call.repository.name}/manifests/{pushed.digest}",
+        "Docker-Content-Digest": str(pushed.digest),
+    }
+    if pushed.subject:
+        headers["OCI-Subject"] = str(pushed.subject)
+    if pushed.missing:
+        named = ", ".join(pushed.missing[:_NAMED])
+        headers["Warning"] = f'299 - "the repository lacks {len(pushed.missing)} of the contents named: {named}"'
+    response = Response(status_code=201, headers=headers)
+    if call.request.query_params.getlist("tag"):
+        for tag in pushed.tags:
+            response.headers.append("OCI-Tag", tag)
+    return response
+
+
+def _headers(record: ManifestRecord) -> dict[str, str]:
+    return {
+        "Content-Length": str(record.size),
+        "Content-Type": record.media_type,
+        "Docker-Content-Digest": record.digest,
+        "ETag": etag(record.digest),
+    }

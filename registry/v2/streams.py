@@ -1,0 +1,136 @@
+"""Bytes between the network and threads: the only code, besides the cached answers, that runs on the event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from registry.core.blobs import OpenBlob
+from registry.oci.ranges import Slice
+from registry.web import run
+
+UPLOAD_PIECE = 1024 * 1024
+DOWNLOAD_PIECE = 256 * 1024
+
+Result = TypeVar("Result")
+
+
+async def read_body(request: Request, limit: int) -> bytes | None:
+    """The whole body, or None as soon as it is larger than `limit` bytes. Raises `ClientDisconnect`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+async def pour(stream: AsyncIterator[bytes], append: Callable[[bytearray], None], threads: Executor) -> None:
+    """Hand a request's body to `append` in large pieces, one in a thread while the next arrives.
+
+    When this ends, whichever way, no thread is in `append` any more. Raises `ClientDisconnect` after everything that
+    arrived was appended, and whatever `append` raises.
+    """
+    appending = _Appending(append, threads)
+    cut: ClientDisconnect | None = None
+    gathered = bytearray()
+    try:
+        try:
+            async for chunk in stream:
+                gathered += chunk
+                if len(gathered) >= UPLOAD_PIECE:
+                    await appending.begin(gathered)
+                    gathered = bytearray()
+        except ClientDisconnect as error:
+            cut = error
+        await appending.begin(gathered)
+        await appending.end()
+    finally:
+        await appending.settle()
+    if cut:
+        raise cut
+
+
+class _Appending:
+    """At most one piece that is being appended."""
+
+    def __init__(self, append: Callable[[bytearray], None], threads: Executor) -> None:
+        self._append = append
+        self._threads = threads
+        self._pending: asyncio.Future[None] | None = None
+
+    async def begin(self, piece: bytearray) -> None:
+        await self.end()
+        if piece:
+            self._pending = run(self._threads, self._append, piece)
+
+    async def end(self) -> None:
+        if self._pending:
+            await asyncio.shield(self._pending)
+
+    async def settle(self) -> None:
+        """Wait for the thread, whatever becomes of its work."""
+        if self._pending:
+            await asyncio.wait([self._pending])
+
+
+async def to_the_end(threads: Executor, work: Callable[..., Result], *arguments: Any) -> Result:
+    """Do blocking work that must not be left half-done: also a cancelled request waits for it."""
+    future = run(threads, work, *arguments)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+class BlobResponse(Response):
+    """Sends a blob, or slices of it, read in threads, and closes it at the end."""
+
+    def __init__(
+        self, blob: OpenBlob, slices: list[Slice], status: int, headers: dict[str, str], threads: Executor
+    ) -> None:
+        super().__init__(None, status, headers)
+        self._blob = blob
+        self._parts: list[tuple[bytes, Slice]] = [(b"", part) for part in slices]
+        self._epilogue = b""
+        self._threads = threads
+
+    def frame(self, prologues: list[bytes], epilogue: bytes) -> None:
+        """Put bytes before each slice and after the last, for a multipart body."""
+        self._parts = [(prologue, part) for prologue, (_, part) in zip(prologues, self._parts, strict=True)]
+        self._epilogue = epilogue
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        gone = asyncio.ensure_future(_disconnection(receive))
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for prologue, part in self._parts:
+                await self._send_part(prologue, part, send, gone)
+            await send({"type": "http.response.body", "body": self._epilogue})
+        finally:
+            gone.cancel()
+            self._blob.reader.close()
+
+    async def _send_part(self, prologue: bytes, part: Slice, send: Send, gone: "asyncio.Future[None]") -> None:
+        if prologue:
+            await send({"type": "http.response.body", "body": prologue, "more_body": True})
+        offset = part.start
+        while offset <= part.end:
+            if gone.done():
+                raise ClientDisconnect
+            wanted = min(DOWNLOAD_PIECE, part.end - offset + 1)
+            piece = await to_the_end(self._threads, self._blob.reader.read, offset, wanted)
+            if not piece:
+                raise OSError(f"blob {self._blob.digest} ended at byte {offset} of {self._blob.size}")
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            offset += len(piece)
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

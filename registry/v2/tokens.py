@@ -1,0 +1,115 @@
+"""The token service (Docker's "Token Authentication Specification", and its OAuth2 form for POST)."""
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+from starlette.responses import Response
+
+from auth.accounts import Accounts
+from auth.basic import BadCredentials, Credentials, parse_basic
+from auth.scope import BadScope, parse_scopes
+from auth.tokens import BadToken
+from registry.core.tokens import Issued, Tokens
+from registry.errors import RequestInvalid, Unauthorized
+from registry.v2.streams import read_body
+from registry.web import SERVICE, Call, Origin, Threads, json_response, run
+from storage.metadata.users import UserRecord
+
+_FORM_LIMIT = 64 * 1024
+_FIELDS_LIMIT = 100
+_WRONG = "incorrect username or password"
+
+
+class TokenEndpoints:
+    def __init__(self, accounts: Accounts, tokens: Tokens, origin: Origin, threads: Threads) -> None:
+        self._accounts = accounts
+        self._tokens = tokens
+        self._origin = origin
+        self._threads = threads
+
+    def get(self, call: Call) -> Response:
+        """For Basic credentials, or for nobody without any."""
+        _must_be_ours(call.query("service"))
+        headers = call.request.headers.getlist("authorization")
+        user = self._by_header(call, headers) if headers else None
+        scopes = call.request.query_params.getlist("scope")
+        return self._issue(user, scopes, wants_refresh=call.query("offline_token") == "true")
+
+    async def post(self, call: Call) -> Response:
+        """For a form with a password or a refresh token."""
+        body = await read_body(call.request, _FORM_LIMIT)
+        if body is None:
+            raise RequestInvalid("the form is too large")
+        return await run(self._threads.passwords, self._answer_form, call, _parse_form(body))
+
+    def _answer_form(self, call: Call, form: dict[str, list[str]]) -> Response:
+        _must_be_ours(_field(form, "service"))
+        kind = _field(form, "grant_type")
+        if kind == "password":
+            user = self._by_password(call, Credentials(_field(form, "username") or "", _field(form, "password") or ""))
+        elif kind == "refresh_token":
+            user = self._by_refresh_token(_field(form, "refresh_token") or "")
+        else:
+            raise RequestInvalid("grant_type must be password or refresh_token")
+        return self._issue(user, form.get("scope", []), wants_refresh=_field(form, "access_type") == "offline")
+
+    def _by_header(self, call: Call, headers: list[str]) -> UserRecord:
+        try:
+            credentials = parse_basic(headers[0]) if len(headers) == 1 else None
+        except BadCredentials as error:
+            raise Unauthorized(str(error)) from None
+        if credentials is None:
+            raise Unauthorized("sign in with Basic credentials")
+        return self._by_password(call, credentials)
+
+    def _by_password(self, call: Call, credentials: Credentials) -> UserRecord:
+        if not credentials.username or not credentials.password:
+            raise Unauthorized(_WRONG)
+        try:
+            user = self._accounts.sign_in(credentials, self._origin.client(call.request))
+        except BadCredentials:
+            raise Unauthorized(_WRONG) from None
+        call.request.scope["cove.user"] = user.name
+        return user
+
+    def _by_refresh_token(self, token: str) -> UserRecord:
+        try:
+            return self._accounts.by_refresh_token(token)
+        except BadToken as error:
+            raise Unauthorized(str(error)) from None
+
+    def _issue(self, user: UserRecord | None, values: list[str], *, wants_refresh: bool) -> Response:
+        try:
+            scopes = parse_scopes(values)
+        except BadScope as error:
+            raise RequestInvalid(str(error)) from None
+        issued = self._tokens.issue(user, scopes, wants_refresh=wants_refresh)
+        return json_response(_answer(issued), headers={"Cache-Control": "no-store"})
+
+
+def _answer(issued: Issued) -> dict[str, object]:
+    answer: dict[str, object] = {
+        "token": issued.token,
+        "access_token": issued.token,
+        "expires_in": issued.lifetime,
+        "issued_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    if issued.refresh_token:
+        answer["refresh_token"] = issued.refresh_token
+    return answer
+
+
+def _must_be_ours(service: str | None) -> None:
+    if service not in (None, "", SERVICE):
+        raise RequestInvalid(f"unknown service {service[:80]!r}: this is {SERVICE!r}")
+
+
+def _parse_form(body: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_LIMIT, errors="strict")
+    except ValueError:
+        raise RequestInvalid("the form is not application/x-www-form-urlencoded") from None
+
+
+def _field(form: dict[str, list[str]], name: str) -> str | None:
+    return form.get(name, [None])[0]

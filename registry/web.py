@@ -1,0 +1,313 @@
+"""From an HTTP request to a handler that knows who asks, and is allowed to, and back from an error to its JSON.
+
+Handlers are plain functions run in a thread; only those that stream are coroutines. Each is declared in `routes` with
+what it needs, and gets a `Call` that has passed that check. Permissions never look at the text of a path: they are
+decided on the project that the name in it leads to.
+"""
+
+import asyncio
+import inspect
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth.access import Actor
+from auth.accounts import Accounts, Throttled
+from auth.basic import BadCredentials, parse_basic
+from auth.passwords import TooBusy
+from auth.roles import Action
+from auth.tokens import BadToken
+from registry.core.gate import Gate
+from registry.core.permissions import scope_for
+from registry.core.repositories import Repository
+from registry.errors import (
+    InsufficientStorage,
+    NameInvalid,
+    NotFound,
+    RegistryError,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+    UnsupportedMediaType,
+)
+from registry.oci.names import RepositoryName
+from registry.values import Network
+from storage.blobs import StoreFull
+from storage.metadata.database import DatabaseBusy, DatabaseFull
+
+SERVICE = "cove"
+TOKEN_PATH = "/service/token"  # noqa: S105
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+_ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
+
+Result = TypeVar("Result")
+
+
+class Entry(StrEnum):
+    """What a route needs that is about no repository."""
+
+    ANYBODY = "anybody"
+    AUTHENTICATED = "authenticated"
+
+
+Needs = Action | Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was let in."""
+
+    request: Request
+    actor: Actor
+    found: Repository | None = None
+
+    @property
+    def repository(self) -> Repository:
+        """The repository of the route's `{name}`, on which the account may do what the route needs."""
+        assert self.found is not None, "only routes that need an action on a repository ask for it"  # noqa: S101
+        return self.found
+
+    def path(self, name: str) -> str:
+        value: str = self.request.path_params[name]
+        return value
+
+    def query(self, name: str) -> str | None:
+        return self.request.query_params.get(name)
+
+    def header(self, name: str) -> str | None:
+        return self.request.headers.get(name)
+
+
+Handler = Callable[[Call], Response | Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of the route table."""
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from and which address its client used. Forwarded headers count only from `proxies`."""
+
+    public_url: str | None = None
+    proxies: tuple[Network, ...] = ()
+
+    def base(self, request: Request) -> str:
+        """`scheme://host[:port]` as the client knows this registry. Raises `NameInvalid` for a host that is none."""
+        if self.public_url:
+            return self.public_url
+        scheme, host = request.scope["scheme"], request.headers.get("host", "")
+        if self._is_trusted(_peer(request)):
+            scheme = request.headers.get("x-forwarded-proto", scheme)
+            host = request.headers.get("x-forwarded-host", host)
+        if scheme not in ("http", "https") or not _HOST.fullmatch(host):
+            raise NameInvalid("the request names no valid host")
+        return f"{scheme}://{host}"
+
+    def client(self, request: Request) -> str:
+        """The client's address: behind trusted proxies, the last one in X-Forwarded-For that is not theirs."""
+        hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        address = _peer(request)
+        while hops and self._is_trusted(address):
+            address = hops.pop()
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.proxies)
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+class Door:
+    """Turns the rows of the route table into routes, each of which first checks what its row needs."""
+
+    def __init__(self, accounts: Accounts, gate: Gate, origin: Origin, threads: "Threads") -> None:
+        self._accounts = accounts
+        self._gate = gate
+        self._origin = origin
+        self._threads = threads
+
+    def route(self, rule: Rule) -> Route:
+        is_async = inspect.iscoroutinefunction(rule.handler)
+
+        async def endpoint(request: Request) -> Response:
+            request.scope["cove.route"] = rule.path
+            threads = self._threads.passwords if _has_password(request) else self._threads.general
+            if is_async:
+                call = await run(threads, self._admit, rule, request)
+                response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
+                return response
+            return await run(threads, self._answer, rule, request)
+
+        return Route(rule.path, endpoint, methods=[rule.method])
+
+    def _answer(self, rule: Rule, request: Request) -> Response:
+        return rule.handler(self._admit(rule, request))  # type: ignore[return-value]  # it is no coroutine function
+
+    def _admit(self, rule: Rule, request: Request) -> Call:
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("content must be sent as it is, without a Content-Encoding")
+        if rule.needs is Entry.ANYBODY:
+            return Call(request, Actor())
+        if not isinstance(rule.needs, Action) or rule.needs is Action.CATALOG:
+            return Call(request, self._authenticated(request))
+        name = _repository_name(request)
+        try:
+            actor = self._actor(request)
+        except Unauthorized as error:
+            error.scope = scope_for(rule.needs, name)
+            raise
+        return Call(request, actor, self._gate.enter(actor, rule.needs, name))
+
+    def _authenticated(self, request: Request) -> Actor:
+        """Also an anonymous token is an answer to the challenge; only a request without one is not let in."""
+        if "authorization" not in request.headers and not self._gate.is_open:
+            raise Unauthorized("authentication required")
+        return self._actor(request)
+
+    def _actor(self, request: Request) -> Actor:
+        values = request.headers.getlist("authorization")
+        if self._gate.is_open or not values:
+            return Actor()
+        if len(values) > 1:
+            raise Unauthorized("the request has more than one Authorization header")
+        scheme, _, token = values[0].strip().partition(" ")
+        actor = self._by_token(token.strip()) if scheme.lower() == "bearer" else self._by_password(request, values[0])
+        request.scope["cove.user"] = actor.name
+        return actor
+
+    def _by_token(self, token: str) -> Actor:
+        try:
+            return self._accounts.by_token(token)
+        except BadToken as error:
+            raise Unauthorized(str(error), error="invalid_token") from None
+
+    def _by_password(self, request: Request, header: str) -> Actor:
+        try:
+            credentials = parse_basic(header)
+            if credentials:
+                return Actor(self._accounts.sign_in(credentials, self._origin.client(request)))
+        except BadCredentials as error:
+            raise Unauthorized(str(error)) from None
+        raise Unauthorized("use Bearer or Basic credentials")
+
+
+def _has_password(request: Request) -> bool:
+    return request.headers.get("authorization", "")[:6].lower() == "basic "
+
+
+def _repository_name(request: Request) -> RepositoryName:
+    if _ENCODED_SEPARATORS.search(request.scope.get("raw_path") or b""):
+        raise NameInvalid("a name cannot contain encoded separators")
+    return RepositoryName.parse(request.path_params["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Where blocking work runs. Whoever checks passwords waits for slow hashes, and must not keep others waiting."""
+
+    general: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove"))
+    passwords: Executor = field(default_factory=lambda: ThreadPoolExecutor(40, "cove-password"))
+
+    def close(self) -> None:
+        """Wait for what is running, and take nothing more."""
+        self.general.shutdown()
+        self.passwords.shutdown()
+
+
+def run(threads: Executor, work: Callable[..., Result], *arguments: Any) -> "asyncio.Future[Result]":
+    """Do blocking work in a thread. Cancelling the waiting does not stop the thread: see `streams.to_the_end`."""
+    return asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
+
+_TRANSLATIONS: dict[type[Exception], Callable[[Exception], RegistryError]] = {
+    StoreFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
+    DatabaseFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
+    DatabaseBusy: lambda _: Unavailable("the registry is busy: try again"),
+    TooBusy: lambda _: TooManyRequests("too many passwords are being checked: try again", 2),
+    Throttled: lambda error: TooManyRequests(str(error), error.retry_after),  # type: ignore[attr-defined]
+}
+
+
+class Errors:
+    """Answers for what handlers raise."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+
+    def handlers(self) -> dict[Any, Callable[[Request, Any], Response]]:
+        """Starlette's table of exception handlers; it looks a class up by its bases."""
+        translated = dict.fromkeys(_TRANSLATIONS, self._translate)
+        return {
+            RegistryError: self.respond,
+            HTTPException: self._http,
+            ClientDisconnect: self._disconnected,
+            Exception: self._unexpected,
+            **translated,
+        }
+
+    def respond(self, request: Request, error: RegistryError) -> Response:
+        """The JSON of the distribution spec, section "Error Codes", and for 401 the challenge."""
+        response = json_response({"errors": error.entries()}, error.status, error.headers)
+        if isinstance(error, Unauthorized):
+            response.headers["WWW-Authenticate"] = self._challenge(request, error)
+        return response
+
+    def _challenge(self, request: Request, error: Unauthorized) -> str:
+        if request.scope["path"] == TOKEN_PATH:
+            return f'Basic realm="{SERVICE}"'
+        values = {
+            "realm": self._origin.base(request) + TOKEN_PATH,
+            "service": SERVICE,
+            "scope": error.scope,
+            "error": error.error,
+        }
+        return "Bearer " + ",".join(f'{name}="{value}"' for name, value in values.items() if value)
+
+    def _translate(self, request: Request, error: Exception) -> Response:
+        translate = next(make for kind, make in _TRANSLATIONS.items() if isinstance(error, kind))
+        return self.respond(request, translate(error))
+
+    def _http(self, request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            allow = (error.headers or {}).get("Allow", "")
+            return self.respond(
+                request, Unsupported("this address does not take this method", headers={"Allow": allow})
+            )
+        return self.respond(request, NotFound("there is nothing at this address"))
+
+    def _disconnected(self, _request: Request, _error: ClientDisconnect) -> Response:
+        """Nobody reads it; 499 is what logs call a client that went away."""
+        return Response(status_code=499)
+
+    def _unexpected(self, request: Request, error: Exception) -> Response:
+        logging.getLogger("cove").error("unexpected error", exc_info=error)
+        return self.respond(request, RegistryError("an internal error: see the log of the registry"))
+
+
+def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps(content), status, headers, "application/json")
