@@ -1,0 +1,399 @@
+"""What uvicorn's HTTP/1.1 protocol leaves out: limits on the time, the size and the ambiguity of requests.
+
+uvicorn has no time-out for a request head, no limit on its size and none on how slowly a body may come or an answer be
+taken, and httptools lets a few requests pass that two servers in a row could read differently. `Guard` adds those and
+knows nothing of what the requests mean.
+
+    a request head    complete in `Limits.head_seconds`   else 408, or no word when nothing at all came
+                      at most `Limits.head_bytes`         else 431, counted before the parser sees them
+                      one Host, one framing               else 400
+    a request body    `Limits.body_rate`, on average      else 408, or only the end when the answer has begun
+    an answer         taken, a byte at least, within `Limits.answer_seconds`, else the connection is aborted
+
+Memory stays flat because bytes are fed to the parser in pieces: it never holds more than one piece beyond the limit.
+Time is kept by one look at the connection each `Limits.look_seconds`; a chunk that arrives sets no timer.
+
+`HeadTooLarge`, `TargetTooLong`, `RequestTooSlow` and `RequestInvalid` are answered here, in the form of the
+distribution spec, section "Error Codes", and end the connection. A fault in a request that was sent before the one
+ahead of it was answered gets no answer: the one ahead goes out whole and is the last.
+"""
+
+import asyncio
+import fcntl
+import json
+import re
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from registry.errors import RegistryError, RequestInvalid
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+
+
+class HeadTooLarge(RegistryError):
+    """RFC 6585, section 5: the head, or the trailer section of a chunked body, is beyond the limit."""
+
+    status, code = 431, "UNSUPPORTED"
+
+
+class TargetTooLong(RegistryError):
+    """RFC 9110, section 15.5.15."""
+
+    status, code = 414, "UNSUPPORTED"
+
+
+class RequestTooSlow(RegistryError):
+    """RFC 9110, section 15.5.9: the request did not arrive in the time the server waits for it."""
+
+    status, code = 408, "UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long, how large and how slow a client may be. Times are seconds, sizes bytes."""
+
+    head_seconds: float = 10  # from the first byte of a head to its end; also how long a new connection may say nothing
+    head_bytes: int = (
+        64 * 1024
+    )  # request line and header fields; also what a chunked body may have between two data bytes
+    head_lines: int = 200  # header fields
+    target_bytes: int = 8 * 1024  # the request target, path and query
+    idle_seconds: float = 75  # between an answer and the next request; pools of clients and proxies keep 60 to 90
+    body_rate: float = 1024  # bytes a second
+    body_seconds: float = 30  # over which the rate is an average
+    answer_seconds: float = 60  # in which the client has taken nothing of what is ready for it
+    linger_seconds: float = 5  # in which a client that is still sending gets to read why its request was refused
+    look_seconds: float = 1  # between two looks at a connection: how late any of these may be noticed
+
+
+class _Awaiting(Enum):
+    """What the next bytes from the client would be."""
+
+    REQUEST = "the first byte of a request"
+    HEAD = "the rest of a request head"
+    BODY = "the rest of a request body"
+    NOTHING = "bytes to drop: no further request is read, and the answer under way is the last"
+    END = "bytes to drop: everything is answered, and the client only has to notice"
+
+
+class _GentleTransport(asyncio.Transport):
+    """The connection as an answer sees it: closing lets a client that is still sending read the answer."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        super().__init__()
+        self._transport = transport
+        self._close = close
+
+    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        self._close()
+
+
+def guard(limits: Limits) -> Callable[..., "Guard"]:
+    """A protocol factory for `uvicorn.Config(http=...)`; it can be pickled for worker processes."""
+    return partial(Guard, limits)
+
+
+class Guard(HttpToolsProtocol):
+    """One connection. Requests that pass reach the ASGI application exactly as uvicorn would hand them over."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.limits = limits
+        self.ws_protocol_class = None
+        self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # call_later takes a float
+        self.url = b""
+        self._awaiting = _Awaiting.REQUEST
+        self._since = 0.0  # when the head, or the lingering, began
+        self._undelivered = 0  # bytes the parser took since it last handed over a head or a piece of a body
+        self._answering: RequestResponseCycle | None = None
+        self._body_clock = 0.0  # seconds of the current `body_seconds` in which the server was ready to read
+        self._body_bytes = 0  # that came in them
+        self._unsent = 0  # bytes of answers the client had not taken at the last look
+        self._moved = 0.0  # when their number last changed
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        super().connection_made(transport)
+        self._gentle = _GentleTransport(transport, self._close_gently)
+        self._next_look = self.loop.call_later(self.limits.look_seconds, self._look)
+        self.timeout_keep_alive_task = self.loop.call_later(self.limits.head_seconds, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._next_look.cancel()
+        self._unset_keepalive_if_required()
+        self._disconnect_application()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Called when the server stops: the answer under way is the last, and without one the connection ends now."""
+        if self._is_answering():
+            self._answer_no_further()
+        else:
+            self.transport.close()
+
+    # Bytes from the client
+
+    def data_received(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and self._awaiting not in (_Awaiting.NOTHING, _Awaiting.END):
+            room = self.limits.head_bytes - self._undelivered
+            self._parse(rest[:room])
+            rest = rest[room:]
+
+    def _parse(self, piece: memoryview) -> None:
+        if self._awaiting is _Awaiting.REQUEST:
+            self._begin_head()
+        self._undelivered += len(piece)
+        try:
+            self.parser.feed_data(piece)
+            self._check_undelivered()
+        except httptools.HttpParserUpgrade:
+            # RFC 9110, section 7.8, lets a server ignore Upgrade, but the parser cannot go on in HTTP/1.1 after it.
+            self._awaiting = _Awaiting.NOTHING
+        except RegistryError as error:
+            self._refuse(error)
+        except httptools.HttpParserError as error:
+            self._refuse(_reason(error))
+
+    def _check_undelivered(self) -> None:
+        if self._awaiting is _Awaiting.HEAD and len(self.url) > self.limits.target_bytes:
+            raise TargetTooLong(f"the request target is longer than {self.limits.target_bytes} bytes")
+        if self._undelivered >= self.limits.head_bytes:
+            raise HeadTooLarge(f"header fields, trailers or chunk extensions exceed {self.limits.head_bytes} bytes")
+
+    def _begin_head(self) -> None:
+        self._awaiting = _Awaiting.HEAD
+        self._since = self.loop.time()
+        self._unset_keepalive_if_required()
+
+    # What the parser finds in them
+
+    def on_message_begin(self) -> None:
+        if self._awaiting is _Awaiting.REQUEST:  # right behind the end of another request
+            self._begin_head()
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # RFC 9110, section 6.5.1: trailer fields are not merged into the header section, where they would pass for it.
+        if self._awaiting is _Awaiting.HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        upgrade = self.parser.should_upgrade()
+        self.url = _must_be_sound(self.parser.get_http_version(), self.url, self.headers, upgrade, self.limits)
+        self._awaiting = _Awaiting.BODY
+        self._undelivered = 0
+        self._body_clock, self._body_bytes = 0.0, 0
+        self._unset_keepalive_if_required()
+        super().on_headers_complete()
+        self.cycle.transport = self._gentle
+        if upgrade:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        self._undelivered = 0
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._awaiting = _Awaiting.REQUEST
+        self._undelivered = 0
+        super().on_message_complete()
+
+    # Answers
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        cycle = self._answering
+        return cycle is not None and not cycle.response_complete and not cycle.disconnected
+
+    def _answer_no_further(self) -> None:
+        """Let the answer under way be the last; requests that were sent ahead of it may be sent again elsewhere."""
+        self.pipeline.clear()
+        if self._answering is not None:
+            self._answering.keep_alive = False
+
+    def _disconnect_application(self) -> None:
+        """Make `http.disconnect` the next thing the application receives, and drop what it still sends."""
+        if self._answering is not None and self._is_answering():
+            self._answering.disconnected = True
+            self._answering.waiting_for_100_continue = False
+            self._answering.message_event.set()
+
+    def _refuse(self, error: RegistryError) -> None:
+        """End the connection, with `error` as the last answer where the client can tell what it is the answer to."""
+        if self._is_answering() and (self.pipeline or self._awaiting is not _Awaiting.BODY):
+            # The fault is in a later request than the one being answered.
+            self._answer_no_further()
+            self._awaiting = _Awaiting.NOTHING
+            return
+        answered = self._awaiting is _Awaiting.BODY and self.cycle.response_started
+        if not answered:
+            self.transport.write(_answer(error, self.server_state.default_headers))
+        self._linger()
+
+    def _close_gently(self) -> None:
+        if self._awaiting is _Awaiting.REQUEST:
+            self.transport.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Say that no more will come, and drop what the client still sends.
+
+        Closing at once would make the kernel reset the connection, and the client would lose the answer
+        (RFC 9112, section 9.6).
+        """
+        self._awaiting = _Awaiting.END
+        self._since = self.loop.time()
+        self.pipeline.clear()
+        self._disconnect_application()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.transport.can_write_eof():  # TLS cannot
+                self.transport.write_eof()
+
+    # Time
+
+    def _look(self) -> None:
+        self._next_look = self.loop.call_later(self.limits.look_seconds, self._look)
+        now = self.loop.time()
+        if self.flow.read_paused:
+            self._since = now  # what the server does not read is not late
+        if self._takes_nothing(now):
+            self.transport.abort()
+        elif self._awaiting is _Awaiting.HEAD and now - self._since >= self.limits.head_seconds:
+            self._refuse(
+                RequestTooSlow(f"the head of the request took longer than {self.limits.head_seconds:g} seconds")
+            )
+        elif self._awaiting is _Awaiting.BODY and self._brings_too_little():
+            rate, seconds = self.limits.body_rate, self.limits.body_seconds
+            self._refuse(RequestTooSlow(f"less than {rate:g} bytes a second arrived over {seconds:g} seconds"))
+        elif self._awaiting is _Awaiting.END and not self._unsent and now - self._since >= self.limits.linger_seconds:
+            self.transport.abort()
+
+    def _takes_nothing(self, now: float) -> bool:
+        unsent = _bytes_on_the_way(self.transport)
+        if not unsent or unsent != self._unsent:
+            self._unsent, self._moved = unsent, now
+        return now - self._moved >= self.limits.answer_seconds
+
+    def _brings_too_little(self) -> bool:
+        """Whether a whole `body_seconds` of readiness has passed with less than the rate; looks are its clock."""
+        if self.flow.read_paused or self.pipeline or self.cycle.waiting_for_100_continue:
+            return False
+        self._body_clock += self.limits.look_seconds
+        if self._body_clock < self.limits.body_seconds:
+            return False
+        enough = self._body_bytes >= self.limits.body_rate * self._body_clock
+        self._body_clock, self._body_bytes = 0.0, 0
+        return not enough
+
+
+def _bytes_on_the_way(transport: asyncio.Transport) -> int:
+    """How much of what was written the client has not taken; 0 when the kernel has all of it.
+
+    The kernel's share counts, because it asks for more only when a third of its megabytes is free again: a client that
+    takes ten kilobytes a second would seem to take nothing for minutes.
+    """
+    unsent = transport.get_write_buffer_size()
+    if unsent and sys.platform == "linux":
+        queued = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        unsent += int.from_bytes(queued, sys.byteorder)
+    return unsent
+
+
+def _reason(error: httptools.HttpParserError) -> RegistryError:
+    """What to tell the client. An exception in one of our own callbacks that is not its fault is raised."""
+    cause = error.__context__
+    if isinstance(cause, RegistryError):
+        return cause
+    if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(cause, httptools.HttpParserError):
+        raise error
+    return RequestInvalid("this is not an HTTP/1.1 request; a client that means https reached a plain http port")
+
+
+def _must_be_sound(
+    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], upgrade: bool, limits: Limits
+) -> bytes:
+    """The target in origin form (RFC 9112, section 3.2) of a head that can be read in one way only.
+
+    Raises `HeadTooLarge`, `TargetTooLong`, `RequestInvalid`.
+    """
+    if version not in ("1.0", "1.1"):
+        raise RequestInvalid("this server speaks HTTP/1.1 and HTTP/1.0")
+    if len(headers) > limits.head_lines:
+        raise HeadTooLarge(f"the request has more than {limits.head_lines} header fields")
+    if len(target) > limits.target_bytes:
+        raise TargetTooLong(f"the request target is longer than {limits.target_bytes} bytes")
+    _must_name_one_host(version, [value for name, value in headers if name == b"host"])
+    _must_be_framed_once(version, headers, upgrade)
+    return _origin_form(target)
+
+
+def _must_name_one_host(version: str, hosts: Sequence[bytes]) -> None:
+    """RFC 9112, section 3.2: one Host field, which HTTP/1.0 may leave out."""
+    if len(hosts) > 1 or (version == "1.1" and not hosts):
+        raise RequestInvalid("a request has exactly one Host header field")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise RequestInvalid("the Host header field is not a host name or address with an optional port")
+
+
+def _must_be_framed_once(version: str, headers: Sequence[tuple[bytes, bytes]], upgrade: bool) -> None:
+    """RFC 9112, section 6: the parser sees to Content-Length; `chunked` is the only coding, and new in HTTP/1.1."""
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and (version == "1.0" or codings != [b"chunked"]):
+        raise RequestInvalid("the only Transfer-Encoding this server reads is chunked, in HTTP/1.1")
+    if upgrade and (codings or any(name == b"content-length" and value != b"0" for name, value in headers)):
+        # The parser takes the body of such a request for the new protocol, and other servers do not.
+        raise RequestInvalid("a request with a body cannot ask for an upgrade")
+
+
+def _origin_form(target: bytes) -> bytes:
+    if target.startswith(b"/"):
+        return target
+    path, absolute = _ABSOLUTE.subn(b"", target, count=1)
+    if not absolute:
+        raise RequestInvalid("the request target is neither a path nor an http URL")
+    return path if path.startswith(b"/") else b"/" + path
+
+
+def _answer(error: RegistryError, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    body = json.dumps({"errors": error.entries()}).encode()
+    fields = [
+        *headers,
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
+    return STATUS_LINE[error.status] + head + b"\r\n" + body

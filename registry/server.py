@@ -1,0 +1,212 @@
+"""Runs an ASGI application under uvicorn, in this process or in several.
+
+One process: `uvicorn.Server` here. Several: uvicorn's supervisor starts workers that share the listening socket,
+replaces those that die or do not answer its ping for five seconds, and rolls them one by one on SIGHUP.
+
+Stopping, by SIGTERM or Ctrl-C: no new connections, idle ones are closed at once, requests under way may end within
+`grace` seconds, what is left then is cancelled, and the status is 0. A second signal does not wait: it cancels at once,
+a third kills; workers are killed. By itself uvicorn dies of the signal after a clean stop (143) and hurries for a second
+SIGINT but not for a second SIGTERM; its supervisor never hurries, waits for a stuck worker for ever and keeps the socket
+open meanwhile.
+
+    ServerError    the address cannot be bound, or the certificate not be loaded; its sentence is for the operator
+"""
+
+import asyncio
+import ctypes
+import errno
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from uvicorn._types import ASGI3Application
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from registry.guard import Limits, guard
+
+BACKLOG = 2048
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+logger = logging.getLogger(__name__)
+
+
+class ServerError(Exception):
+    """The server cannot start as it was told to; the message says why."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host`: a name or an address, IPv6 with or without brackets. Raises `ServerError`.
+
+    It listens at once, so that a port in use is noticed here, and connections wait until an application is there.
+    """
+    if not 0 <= port <= 65535:
+        raise ServerError(f"cannot listen on port {port}: ports are numbers from 0 to 65535")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise ServerError(f"cannot listen on {host!r}: {error}") from None
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ServerError(f"cannot listen on {host} port {port}: {_reason(error)}") from None
+    return sock
+
+
+def _reason(error: OSError) -> str:
+    reasons = {
+        errno.EADDRINUSE: "another program listens there already",
+        errno.EACCES: "this user may not use the port; choose one above 1023",
+        errno.EADDRNOTAVAIL: "the address does not belong to this machine",
+    }
+    return reasons.get(error.errno or 0, str(error))
+
+
+def serve(
+    make_app: Callable[[], ASGI3Application],
+    sock: socket.socket,
+    *,
+    workers: int,
+    grace: float,
+    tls: tuple[Path, Path] | None,
+    limits: Limits,
+) -> int:
+    """Serve until a signal stops it and return the exit status: 0 after a stop, 3 when the application did not start.
+
+    `grace` is seconds. `tls` names a certificate chain and its key. `make_app` is called once in each process that
+    serves; with several workers it must be picklable and set up logging, and what it raises is logged and stops all.
+    Raises `ServerError`, and with one worker whatever `make_app` raises.
+    """
+    if tls:
+        _must_load(*tls)
+    if workers == 1:
+        return _serve_here(_configuration(make_app(), grace=grace, tls=tls, limits=limits), sock)
+    start = _Start(make_app, os.getpid())
+    config = _configuration(start, grace=grace, tls=tls, limits=limits, workers=workers)
+    supervisor = _Supervisor(config, [sock])
+    supervisor.run()
+    return STARTUP_FAILURE if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes) else 0
+
+
+def _must_load(certificate: Path, key: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ServerError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
+
+
+def _configuration(
+    app: "ASGI3Application | _Start",
+    *,
+    grace: float,
+    tls: tuple[Path, Path] | None,
+    limits: Limits,
+    workers: int = 1,
+) -> uvicorn.Config:
+    certificate, key = tls or (None, None)
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, _Start),
+        interface="asgi3",
+        workers=workers,
+        loop="uvloop",
+        http=guard(limits),  # type: ignore[arg-type]  # uvicorn only calls it
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=grace,  # type: ignore[arg-type]  # goes to asyncio.wait_for, which takes a float
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+
+
+def _serve_here(config: uvicorn.Config, sock: socket.socket) -> int:
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+    server = _Server(config)
+    try:
+        server.run([sock])
+    except SystemExit as end:  # uvicorn's word for an application that refuses in its lifespan
+        return end.code if isinstance(end.code, int) else STARTUP_FAILURE
+    return 0 if server.started else STARTUP_FAILURE
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """uvicorn says how many requests it cancels at the end of the grace; a traceback for each says no more."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signature of a handler
+        if self.should_exit:
+            self.force_exit = True
+            signal.signal(sig, signal.SIG_DFL)
+        self.should_exit = True
+
+
+class _Supervisor(Multiprocess):
+    def terminate_all(self) -> None:
+        for sock in self.sockets:
+            sock.close()  # or connections would wait here for the end of the last worker
+        super().terminate_all()
+
+    def join_all(self) -> None:
+        """Wait for the workers, who have been told to stop, until the grace is over or another signal has come."""
+        self.signal_queue.clear()
+        grace = self.config.timeout_graceful_shutdown or 0
+        end = time.monotonic() + grace + self.config.timeout_worker_healthcheck
+        while (running := self._running()) and time.monotonic() < end and not self.signal_queue:
+            connection.wait([process.sentinel for process in running], timeout=0.1)
+        for process in self._running():
+            process.kill()
+        super().join_all()
+
+    def _running(self) -> list[SpawnProcess]:
+        return [worker.process for worker in self.processes if worker.process.is_alive()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Makes the application in a worker, which dies with the process that supervises it."""
+
+    make_app: Callable[[], ASGI3Application]
+    supervisor: int
+
+    def __call__(self) -> ASGI3Application:
+        _die_with(self.supervisor)
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+        try:
+            return self.make_app()
+        except Exception:
+            logger.exception("The application could not be made")
+            sys.exit(STARTUP_FAILURE)
+
+
+def _die_with(parent: int) -> None:
+    """Stop as by SIGTERM when the parent ends, even when it is killed: its workers would go on listening."""
+    if sys.platform != "linux":
+        return
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:  # it ended before the kernel was told
+        sys.exit(0)
