@@ -16,7 +16,7 @@ from registry.core import repositories
 from registry.core.repositories import Repository
 from registry.errors import BlobUnknown, Unsupported
 from registry.oci.names import RepositoryName
-from storage.blobs import BlobMissing, BlobReader, BlobStore
+from storage.blobs import BlobMissing, BlobReader, BlobStore, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.metadata import blobs, tombstones
@@ -95,14 +95,14 @@ class Blobs:
             blobs.link(tx, repositories.get_or_create(tx, repository, now).id, record.id, now)
         return True
 
-    def commit(self, staged: str, digest: Digest, size: int, join: Callable[[Connection], int]) -> None:
-        """Make staged, verified bytes a blob, and link it to the repository whose id `join` returns.
+    def commit(self, writer: StagedWriter, digest: Digest, size: int, join: Callable[[Connection], int]) -> None:
+        """Make the verified bytes behind `writer` a blob, and link it to the repository whose id `join` returns.
 
         `join` runs in the same transaction and may refuse by raising; the bytes are given up then. When the digest is
         known already, the copy there stays and this one goes, unless the one there is damaged.
         """
         damaged = self._find_damaged(digest)
-        location = self._store.commit(staged, digest, size)
+        location = writer.commit(digest, size)
         try:
             superseded = self._insert(digest, size, location, damaged, join)
         except BaseException:

@@ -18,7 +18,7 @@ from registry.core import repositories
 from registry.core.blobs import Blobs
 from registry.core.repositories import Repository
 from registry.errors import BlobUploadUnknown, DigestInvalid, UploadRangeInvalid
-from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter, StoreFull
+from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest, Hasher, new_hasher
 from storage.metadata import uploads
@@ -155,13 +155,13 @@ class Uploads:
                 raise _unknown()
         return new
 
-    def _commit(self, record: UploadRecord, digest: Digest, size: int) -> None:
+    def _commit(self, record: UploadRecord, writer: StagedWriter, digest: Digest, size: int) -> None:
         def join(tx: Connection) -> int:
             if not uploads.remove(tx, record.id):
                 raise _unknown()
             return record.repository_id
 
-        self._blobs.commit(record.staged, digest, size, join)
+        self._blobs.commit(writer, digest, size, join)
 
     def _hash_again(self, record: UploadRecord, size: int, algorithm: str) -> Digest:
         hasher = new_hasher(algorithm)
@@ -187,11 +187,7 @@ class OpenUpload:
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then."""
-        try:
-            self._writer.append(data)
-        except StoreFull:
-            self._writer.start_at(self.record.size)
-            raise
+        self._writer.append(data)
         if self._hasher:
             self._hasher.update(data)
         self.size += len(data)
@@ -214,7 +210,7 @@ class OpenUpload:
             raise DigestInvalid(
                 f"the uploaded content has digest {found}, not {digest}", {"expected": str(digest), "got": str(found)}
             )
-        self._owner._commit(self.record, digest, self.size)
+        self._owner._commit(self.record, self._writer, digest, self.size)
         self._finished = True
 
     def close(self) -> None:
