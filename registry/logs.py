@@ -13,6 +13,8 @@ from typing import Literal
 FIELDS = ("request_id", "method", "path", "status", "duration_ms", "bytes_in", "bytes_out", "client", "user")
 """What an access line carries beside its message, in `extra`; milliseconds and bytes are numbers."""
 
+_OURS = ("auth", "cove", "registry", "storage", "uvicorn")
+
 
 class JsonLines(logging.Formatter):
     """`ts`, `level`, `logger`, `message`, the fields that the record has, and `exception` with a traceback."""
@@ -43,10 +45,17 @@ class TextLines(logging.Formatter):
 
 
 def configure(form: Literal["text", "json"], level: str) -> None:
-    """Send everything that is logged in this process, at `level` (debug, info, warning, error) or above, to stderr."""
+    """Send what is logged in this process, at `level` (debug, info, warning, error) or above, to standard error.
+
+    Other libraries may say what is at least a warning. At a lower level SQLAlchemy would write every statement with its
+    values, and so with secrets.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    least: int = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(handlers=[handler], level=max(least, logging.WARNING), force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(least)
 
 
 def printable(text: str) -> str:

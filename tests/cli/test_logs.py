@@ -26,6 +26,8 @@ def _restored_root_logger() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for name in ("auth", "cove", "registry", "storage", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def test_json_line_has_the_fields_of_the_access_line_with_their_types(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +89,13 @@ def test_value_in_a_text_line_cannot_pass_for_another_field(capsys: pytest.Captu
     configure("text", "info")
     logging.getLogger("cove.access").info("done", extra={"user": 'ann status=500 "'})
     assert capsys.readouterr().err.endswith('done user="ann status=500 \\""\n')
+
+
+def test_libraries_say_warnings_only_and_no_statement_of_the_database() -> None:
+    configure("text", "debug")
+    assert logging.getLogger("registry.server").isEnabledFor(logging.DEBUG)
+    assert not logging.getLogger("sqlalchemy.engine").isEnabledFor(logging.INFO)
+    assert logging.getLogger("alembic").isEnabledFor(logging.WARNING)
 
 
 def test_printable_text_is_left_as_it_is() -> None:

@@ -1,0 +1,107 @@
+"""What the people commands share: opening the data beside a running server, asking for passwords, printing records."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from auth.roles import UnknownRole
+from registry.app import open_database, storage_url
+from registry.commands.failures import Failure
+from registry.commands.options import config_option, setting_option
+from registry.config import Config, load
+from storage.blobs import BlobStore, BlobStoreError
+from storage.metadata.database import Database, DatabaseError
+from storage.stores import open_store
+
+Record = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The registry's data, open."""
+
+    database: Database
+    store: BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command changed, for scripts, and the sentence that says so to people."""
+
+    record: Record
+    sentence: str
+
+
+def on_data(command: Callable[..., Done | list[Record]]) -> Callable[..., None]:
+    """Give a command --data, --config and --json, call it with the open data, and print what it returns."""
+
+    @setting_option("data")
+    @config_option
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+    @functools.wraps(command)
+    def run(data: str | None, config: str | None, *, as_json: bool, **given: Any) -> None:
+        try:
+            with _opened(load({"data": data, "config": config})) as opened:
+                outcome = command(opened, **given)
+        except (BlobStoreError, DatabaseError, UnknownRole) as error:
+            raise Failure(str(error)) from error
+        click.echo(_as_json(outcome) if as_json else _as_text(outcome))
+
+    return run
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[Data]:
+    with closing(open_database(config, must_exist=True)) as database:
+        yield Data(database, open_store(storage_url(config)))
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """The password that a person types twice, unseen; without a terminal, the first line of standard input."""
+    if sys.stdin.isatty() and not from_stdin:
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return typed
+    try:
+        password = sys.stdin.buffer.readline(4096).decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Failure("the password on standard input is not UTF-8") from error
+    if not password:
+        raise Failure("there is no password on standard input")
+    return password
+
+
+def time_text(milliseconds: int) -> str:
+    """A time of a record, in milliseconds since 1970, as ISO 8601 in UTC to the second."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_json(outcome: Done | list[Record]) -> str:
+    return json.dumps(outcome.record if isinstance(outcome, Done) else outcome, indent=2)
+
+
+def _as_text(outcome: Done | list[Record]) -> str:
+    return outcome.sentence if isinstance(outcome, Done) else _table(outcome)
+
+
+def _table(records: Sequence[Record]) -> str:
+    if not records:
+        return "There are none."
+    rows = [[name.upper().replace("_", " ") for name in records[0]]]
+    rows += [[_cell(value) for value in record.values()] for record in records]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
