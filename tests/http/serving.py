@@ -1,0 +1,144 @@
+"""A real server on a port, with the people and projects that the tests are about."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import uvicorn
+
+from auth.roles import Role
+from registry.app import create, open_database, prepare, storage_url
+from registry.config import Config
+from registry.core.members import Members
+from registry.core.projects import Projects
+from registry.core.users import Users
+from registry.guard import Limits, guard
+from registry.server import bind
+from storage.digest import Digest
+from storage.metadata.database import Database
+from storage.stores import open_store
+
+PASSWORD = "Correct-horse1"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+
+
+@dataclass
+class Registry:
+    """A running server, its data, and shortcuts for what tests do all the time."""
+
+    url: str
+    config: Config
+    database: Database
+    users: Users
+    projects: Projects
+    members: Members
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, user: str | None = None, password: str = PASSWORD) -> httpx.Client:
+        """A client that sends Basic credentials, or none."""
+        client = httpx.Client(base_url=self.url, auth=(user, password) if user else None, timeout=30)
+        self.clients.append(client)
+        return client
+
+    def token(self, user: str | None, *scopes: str) -> str:
+        """A token from the token service, for a user or for nobody."""
+        response = self.client(user).get("/service/token", params={"service": "cove", "scope": list(scopes)})
+        assert response.status_code == 200, response.text
+        token: str = response.json()["token"]
+        return token
+
+    def bearer(self, token: str) -> httpx.Client:
+        client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        self.clients.append(client)
+        return client
+
+    def push_blob(self, repository: str, content: bytes, user: str = "admin") -> Digest:
+        digest = Digest.of(content)
+        response = self.client(user).post(
+            f"/v2/{repository}/blobs/uploads/", params={"digest": str(digest)}, content=content
+        )
+        assert response.status_code == 201, response.text
+        return digest
+
+    def push_image(self, repository: str, tag: str, layer: bytes = b"layer", user: str = "admin") -> Digest:
+        """An image of one layer; returns the digest of its manifest."""
+        config, layer_digest = self.push_blob(repository, b"{}", user), self.push_blob(repository, layer, user)
+        manifest = image_manifest(config, 2, layer_digest, len(layer))
+        response = self.client(user).put(
+            f"/v2/{repository}/manifests/{tag}", content=manifest, headers={"Content-Type": MANIFEST_TYPE}
+        )
+        assert response.status_code == 201, response.text
+        return Digest.of(manifest)
+
+
+def image_manifest(config: Digest, config_size: int, layer: Digest, layer_size: int) -> bytes:
+    return (
+        f'{{"schemaVersion":2,"mediaType":"{MANIFEST_TYPE}",'
+        f'"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":{config_size}}},'
+        f'"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{layer}","size":{layer_size}}}]}}'
+    ).encode()
+
+
+@contextmanager
+def running(config: Config, limits: Limits | None = None) -> Iterator[Registry]:
+    """A server over `config` in a thread of this process; the port is any that is free."""
+    prepare(config)
+    sock = bind("127.0.0.1", 0)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create(config),
+            http=guard(limits or Limits()),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+    )
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    database = open_database(config)
+    registry = Registry(
+        f"http://127.0.0.1:{sock.getsockname()[1]}",
+        config,
+        database,
+        Users(database),
+        Projects(database, open_store(storage_url(config))),
+        Members(database),
+    )
+    try:
+        yield registry
+    finally:
+        for client in registry.clients:
+            client.close()
+        server.should_exit = True
+        thread.join(30)
+        database.close()
+        sock.close()
+
+
+def populate(registry: Registry) -> None:
+    """pat runs project `team`, mia maintains it, dev develops, gus and lim are guests, stan is a stranger to it.
+
+    `team` is private, `open` is public, and `other` is another private project, of which stan is a developer.
+    """
+    registry.projects.create("team")
+    registry.projects.create("other")
+    registry.projects.create("open", public=True)
+    people = {
+        "pat": Role.PROJECT_ADMIN,
+        "mia": Role.MAINTAINER,
+        "dev": Role.DEVELOPER,
+        "gus": Role.GUEST,
+        "lim": Role.LIMITED_GUEST,
+    }
+    for name, role in people.items():
+        registry.users.create(name, PASSWORD)
+        registry.members.add("team", name, role)
+    registry.users.create("stan", PASSWORD)
+    registry.members.add("other", "stan", Role.DEVELOPER)
+    registry.members.add("open", "dev", Role.DEVELOPER)
