@@ -7,11 +7,10 @@ member, a disabled user or a project turned private takes effect with the next r
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from auth.roles import PROJECT_ACTIONS, Action, Role, allowed
 from auth.tokens import Grant
 from storage.metadata import projects
+from storage.metadata.database import Transaction
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.users import UserRecord
 
@@ -59,7 +58,7 @@ class Access:
     def __init__(self, *, is_open: bool = False) -> None:
         self.is_open = is_open
 
-    def rights(self, tx: Connection, actor: Actor, project_name: str) -> Rights:
+    def rights(self, tx: Transaction, actor: Actor, project_name: str) -> Rights:
         found = projects.find_with_role(tx, project_name, actor.user_id)
         if found is None:
             return Rights(None, EVERYTHING if self.is_open else frozenset())

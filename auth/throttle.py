@@ -7,9 +7,8 @@ The owner of an account who signs in from elsewhere is never held up, and nobody
 import ipaddress
 from collections.abc import Iterator
 
-from sqlalchemy import Connection
-
 from storage.metadata import login_failures
+from storage.metadata.database import Transaction
 
 WINDOW_MS = 15 * 60 * 1000
 LONGEST_MS = 60 * 1000
@@ -17,27 +16,27 @@ FREE_PER_ACCOUNT = 10
 FREE_PER_ADDRESS = 100
 
 
-def wait_ms(tx: Connection, account: str, address: str, now: int) -> int:
+def wait_ms(tx: Transaction, account: str, address: str, now: int) -> int:
     """Milliseconds until the next attempt of this account from this address is heard; 0 for at once."""
     return max(_pause(tx, origin, free, now) for origin, free in _origins(account, address))
 
 
-def record_failure(tx: Connection, account: str, address: str, now: int) -> None:
+def record_failure(tx: Transaction, account: str, address: str, now: int) -> None:
     login_failures.forget_before(tx, now - WINDOW_MS)
     for origin, _ in _origins(account, address):
         login_failures.record(tx, origin, since=now - WINDOW_MS, now=now)
 
 
-def has_failures(tx: Connection, account: str, address: str) -> bool:
+def has_failures(tx: Transaction, account: str, address: str) -> bool:
     return login_failures.find(tx, _pair(account, address)) is not None
 
 
-def forget_failures(tx: Connection, account: str, address: str) -> None:
+def forget_failures(tx: Transaction, account: str, address: str) -> None:
     """After a success: the account's count starts anew. The address's goes on, or one own account would reset it."""
     login_failures.forget(tx, _pair(account, address))
 
 
-def _pause(tx: Connection, origin: str, free: int, now: int) -> int:
+def _pause(tx: Transaction, origin: str, free: int, now: int) -> int:
     found = login_failures.find(tx, origin)
     if found is None or found.count < free or found.first_at < now - WINDOW_MS:
         return 0

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from auth.access import Access, Actor
 from auth.roles import Action
 from registry.core import repositories
@@ -21,7 +19,7 @@ from storage.clock import now_ms
 from storage.digest import Digest
 from storage.metadata import blobs, tombstones
 from storage.metadata.blobs import BlobRecord
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 
 log = logging.getLogger("cove.blobs")
 
@@ -95,7 +93,7 @@ class Blobs:
             blobs.link(tx, repositories.get_or_create(tx, repository, now).id, record.id, now)
         return True
 
-    def commit(self, writer: StagedWriter, digest: Digest, size: int, join: Callable[[Connection], int]) -> None:
+    def commit(self, writer: StagedWriter, digest: Digest, size: int, join: Callable[[Transaction], int]) -> None:
         """Make the verified bytes behind `writer` a blob, and link it to the repository whose id `join` returns.
 
         `join` runs in the same transaction and may refuse by raising; the bytes are given up then. When the digest is
@@ -118,7 +116,7 @@ class Blobs:
             tombstones.remove(tx, location)
 
     def _insert(
-        self, digest: Digest, size: int, location: str, damaged: str | None, join: Callable[[Connection], int]
+        self, digest: Digest, size: int, location: str, damaged: str | None, join: Callable[[Transaction], int]
     ) -> str | None:
         now = self._clock()
         with self._database.write() as tx:
@@ -160,7 +158,7 @@ class Blobs:
         return record
 
     def _find_source(
-        self, tx: Connection, actor: Actor, digest: Digest, source: RepositoryName | None
+        self, tx: Transaction, actor: Actor, digest: Digest, source: RepositoryName | None
     ) -> BlobRecord | None:
         if source is None:
             everything = self._access.sees_everything(actor)

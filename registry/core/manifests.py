@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection
-
 from registry.core import repositories
 from registry.core.repositories import Repository
 from registry.errors import (
@@ -21,7 +19,7 @@ from registry.oci.names import Reference
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.metadata import blobs, manifests, tags
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.manifests import ManifestRecord
 
 TAGS_LIMIT = 32
@@ -102,7 +100,7 @@ class Manifests:
             else:
                 manifests.remove(tx, record.id)
 
-    def _must_be_complete(self, tx: Connection, repository_id: int, manifest: Manifest) -> tuple[str, ...]:
+    def _must_be_complete(self, tx: Transaction, repository_id: int, manifest: Manifest) -> tuple[str, ...]:
         """Digests that are missing and may be. Raises `ManifestBlobUnknown` for those that may not, and
         `ManifestInvalid` for a size that differs from the content's.
         """
@@ -125,7 +123,7 @@ class Manifests:
         return self._sparse == "all" or (self._sparse == "indexes" and manifest.media_type in INDEX_TYPES)
 
 
-def _store(tx: Connection, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
+def _store(tx: Transaction, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
     known = manifests.find(tx, repository_id, str(digest))
     if known is None:
         return manifests.add(
@@ -146,7 +144,7 @@ def _store(tx: Connection, repository_id: int, digest: Digest, manifest: Manifes
     return known.id
 
 
-def _must_exist(tx: Connection, repository: Repository, reference: Reference) -> ManifestRecord:
+def _must_exist(tx: Transaction, repository: Repository, reference: Reference) -> ManifestRecord:
     row = repositories.must_exist(tx, repository)
     if reference.tag:
         record = manifests.find_by_tag(tx, row.id, reference.tag)

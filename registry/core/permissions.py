@@ -1,12 +1,11 @@
 """May this account do this here? Every route asks this one function, on the project it has resolved."""
 
-from sqlalchemy import Connection
-
 from auth.access import Access, Actor
 from auth.roles import Action
 from auth.scope import format_scope
 from registry.errors import Denied, NameUnknown, Unauthorized
 from registry.oci.names import RepositoryName
+from storage.metadata.database import Transaction
 from storage.metadata.projects import ProjectRecord
 
 # What a client is told to ask for: who pushes must be able to look first, and who deletes as well.
@@ -18,7 +17,7 @@ def scope_for(action: Action, name: RepositoryName) -> str:
 
 
 def must_be_allowed(
-    tx: Connection, access: Access, actor: Actor, action: Action, name: RepositoryName
+    tx: Transaction, access: Access, actor: Actor, action: Action, name: RepositoryName
 ) -> ProjectRecord | None:
     """The project of `name`, where `actor` may do `action`; None only in an open registry that has no such project yet.
 

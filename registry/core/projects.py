@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from registry.errors import Conflict, NotFound
 from registry.oci.names import parse_project
 from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import projects, repositories, uploads
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.projects import ProjectRecord
 
 
@@ -58,7 +56,7 @@ class Projects:
         return project
 
 
-def must_exist(tx: Connection, name: str) -> ProjectRecord:
+def must_exist(tx: Transaction, name: str) -> ProjectRecord:
     """Raises `NotFound`."""
     project = projects.find(tx, name)
     if project is None:

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from auth.access import Access, Actor
 from registry.core.permissions import must_be_allowed_to_list
 from registry.errors import NameUnknown
 from registry.oci.names import RepositoryName
 from storage.metadata import projects, repositories
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.repositories import RepositoryRecord
 
@@ -22,13 +20,13 @@ class Repository:
     name: RepositoryName
 
 
-def find(tx: Connection, repository: Repository) -> RepositoryRecord | None:
+def find(tx: Transaction, repository: Repository) -> RepositoryRecord | None:
     """Its row, unless the project was removed and made anew since the permission was checked."""
     row = repositories.find(tx, str(repository.name))
     return row if row and row.project_id == repository.project.id else None
 
 
-def must_exist(tx: Connection, repository: Repository) -> RepositoryRecord:
+def must_exist(tx: Transaction, repository: Repository) -> RepositoryRecord:
     """Raises `NameUnknown`."""
     row = find(tx, repository)
     if row is None:
@@ -36,7 +34,7 @@ def must_exist(tx: Connection, repository: Repository) -> RepositoryRecord:
     return row
 
 
-def get_or_create(tx: Connection, repository: Repository, now: int) -> RepositoryRecord:
+def get_or_create(tx: Transaction, repository: Repository, now: int) -> RepositoryRecord:
     """Raises `NameUnknown` when the project is gone."""
     row = find(tx, repository)
     if row is None:

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from auth.access import Access, Actor
 from auth.accounts import NOBODY
 from auth.scope import Scope
 from auth.tokens import Grant, TokenIssuer, TokenTooLarge
 from registry.errors import NameInvalid, RequestInvalid
 from registry.oci.names import RepositoryName
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.users import UserRecord
 
 _ACTIONS = ("pull", "push", "delete")
@@ -51,12 +49,12 @@ class Tokens:
             raise RequestInvalid(str(error)) from None
         return Issued(token, self._lifetime, refresh)
 
-    def _grant(self, tx: Connection, actor: Actor, scope: Scope) -> Grant | None:
+    def _grant(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
         if scope.type == "registry" and scope.name == "catalog":
             return Grant("registry", "catalog", ("*",)) if actor.user else None
         return self._grant_repository(tx, actor, scope) if scope.type == "repository" else None
 
-    def _grant_repository(self, tx: Connection, actor: Actor, scope: Scope) -> Grant | None:
+    def _grant_repository(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
         try:
             name = RepositoryName.parse(scope.name)
         except NameInvalid:

@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from auth.access import Actor
 from registry.core import repositories
 from registry.core.blobs import Blobs
@@ -22,7 +20,7 @@ from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest, Hasher, new_hasher
 from storage.metadata import uploads
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.uploads import UploadRecord
 
 CHECKPOINT_BYTES = 256 * 1024 * 1024
@@ -156,7 +154,7 @@ class Uploads:
         return new
 
     def _commit(self, record: UploadRecord, writer: StagedWriter, digest: Digest, size: int) -> None:
-        def join(tx: Connection) -> int:
+        def join(tx: Transaction) -> int:
             if not uploads.remove(tx, record.id):
                 raise _unknown()
             return record.repository_id

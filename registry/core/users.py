@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from auth.passwords import WeakPassword, check_policy, hash_password
 from registry.errors import Conflict, NotFound, RequestInvalid
 from storage.clock import now_ms
 from storage.metadata import users
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.users import UserRecord
 
 NAME_LIMIT = 255
@@ -65,7 +63,7 @@ class Users:
             return user
 
 
-def must_exist(tx: Connection, name: str) -> UserRecord:
+def must_exist(tx: Transaction, name: str) -> UserRecord:
     """Raises `NotFound`."""
     user = users.find(tx, name)
     if user is None:
@@ -95,6 +93,6 @@ def _hash(password: str) -> str:
     return hash_password(password)
 
 
-def _must_not_be_last_admin(tx: Connection, user: UserRecord) -> None:
+def _must_not_be_last_admin(tx: Transaction, user: UserRecord) -> None:
     if [admin.id for admin in users.list_active_admins(tx)] == [user.id]:
         raise Conflict(f"user '{user.name}' is the last active administrator")

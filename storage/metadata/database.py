@@ -30,6 +30,8 @@ try:
 except ImportError:
     _pysqlite3 = None
 
+Transaction = Connection  # what `read` and `write` give; its other name is known to this package alone
+
 HEAD = "0001"  # the newest migration; a test holds it to the folder of migrations
 BUSY_SECONDS = 10
 _READERS = 48
@@ -79,13 +81,13 @@ class Database:
         return cls(_sqlite_engine(path, "BEGIN", _READERS), _sqlite_engine(path, "BEGIN IMMEDIATE", 1))
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Transaction]:
         """A read transaction. Raises `DatabaseBusy`."""
         with _translated(), self._readers.begin() as tx:
             yield tx
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Transaction]:
         """A write transaction, one at a time. Raises `DatabaseBusy`, `DatabaseFull`.
 
         Threads queue at a lock of this process first: SQLite's own waiting is a poll and starves some of them.
@@ -162,6 +164,7 @@ def _sqlite_engine(path: Path, begin: str, connections: int) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         module=driver,
+        hide_parameters=True,  # or every error that is logged would show the values, secrets among them
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
         pool_size=connections,
         max_overflow=0,
