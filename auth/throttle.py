@@ -54,9 +54,10 @@ def _pair(account: str, address: str) -> str:
 
 
 def _network(address: str) -> str:
-    """An IPv6 host owns the whole of its /64, so that counts as one address."""
+    """An IPv6 host owns the whole of its /64, so that counts as one address; all of IPv4, mapped, shares one /64."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from auth.access import Actor
 from auth.accounts import Accounts, Throttled
@@ -124,7 +124,9 @@ class Origin:
 
     def client(self, request: Request) -> str:
         """The client's address: behind trusted proxies, the last one in X-Forwarded-For that is not theirs."""
-        hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        # A proxy may append to the client's line or add one of its own: both are the same list (RFC 9110, section 5.3).
+        listed = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        hops = [hop.strip() for hop in listed if hop.strip()]
         address = _peer(request)
         while hops and self._is_trusted(address):
             address = hops.pop()
@@ -139,7 +141,8 @@ class Origin:
 
 
 def _peer(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
+    """A socket for both kinds of addresses shows an IPv4 client as ::ffff:192.0.2.1; it is the same client."""
+    return request.client.host.removeprefix("::ffff:") if request.client else "unknown"
 
 
 class Door:
@@ -173,15 +176,15 @@ class Door:
             raise UnsupportedMediaType("content must be sent as it is, without a Content-Encoding")
         if rule.needs is Entry.ANYBODY:
             return Call(request, Actor())
-        if not isinstance(rule.needs, Action) or rule.needs is Action.CATALOG:
+        if not isinstance(rule.needs, Action):
             return Call(request, self._authenticated(request))
-        name = _repository_name(request)
+        name = None if rule.needs is Action.CATALOG else _repository_name(request)
         try:
             actor = self._actor(request)
         except Unauthorized as error:
             error.scope = scope_for(rule.needs, name)
             raise
-        return Call(request, actor, self._gate.enter(actor, rule.needs, name))
+        return Call(request, actor, self._gate.enter(actor, rule.needs, name) if name else None)
 
     def _authenticated(self, request: Request) -> Actor:
         """Also an anonymous token is an answer to the challenge; only a request without one is not let in."""
@@ -272,10 +275,13 @@ class Errors:
 
     def respond(self, request: Request, error: RegistryError) -> Response:
         """The JSON of the distribution spec, section "Error Codes", and for 401 the challenge."""
-        response = json_response({"errors": error.entries()}, error.status, error.headers)
+        headers = dict(error.headers)
         if isinstance(error, Unauthorized):
-            response.headers["WWW-Authenticate"] = self._challenge(request, error)
-        return response
+            try:
+                headers["WWW-Authenticate"] = self._challenge(request, error)
+            except NameInvalid as invalid:
+                return self.respond(request, invalid)
+        return json_response({"errors": error.entries()}, error.status, headers)
 
     def _challenge(self, request: Request, error: Unauthorized) -> str:
         if request.scope["path"] == TOKEN_PATH:
@@ -294,7 +300,7 @@ class Errors:
 
     def _http(self, request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            allow = (error.headers or {}).get("Allow", "")
+            allow = ", ".join(_methods(request))
             return self.respond(
                 request, Unsupported("this address does not take this method", headers={"Allow": allow})
             )
@@ -307,6 +313,12 @@ class Errors:
     def _unexpected(self, request: Request, error: Exception) -> Response:
         logging.getLogger("cove").error("unexpected error", exc_info=error)
         return self.respond(request, RegistryError("an internal error: see the log of the registry"))
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address takes: each method has a row of its own, and Starlette tells only those of the first."""
+    at_address = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in at_address for method in route.methods})
 
 
 def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

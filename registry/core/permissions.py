@@ -12,7 +12,13 @@ from storage.metadata.projects import ProjectRecord
 _NEEDED = {Action.PULL: ("pull",), Action.PUSH: ("pull", "push"), Action.DELETE: ("pull", "delete")}
 
 
-def scope_for(action: Action, name: RepositoryName) -> str:
+_CATALOG = "registry:catalog:*"
+
+
+def scope_for(action: Action, name: RepositoryName | None) -> str:
+    """What a token needs for the action; no name stands for the list of all repositories."""
+    if name is None:
+        return _CATALOG
     return format_scope("repository", str(name), _NEEDED[action])
 
 
@@ -44,10 +50,10 @@ def must_be_allowed(
 
 def must_be_allowed_to_list(actor: Actor) -> None:
     """Lists over all projects are for signed-in accounts, each of which sees its own part."""
-    if not actor.is_granted("registry", "catalog", "*"):
-        raise Unauthorized("the token does not allow to list repositories", scope="registry:catalog:*")
     if actor.user is None:
-        raise Unauthorized("authentication required", scope="registry:catalog:*")
+        raise Unauthorized("authentication required", scope=_CATALOG)
+    if not actor.is_granted("registry", "catalog", "*"):
+        raise Unauthorized("the token does not allow to list repositories", scope=_CATALOG, error="insufficient_scope")
 
 
 def _refusal(actor: Actor, action: Action, name: RepositoryName, *, may_pull: bool) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from auth.access import Access, Actor
 from auth.accounts import NOBODY
-from auth.scope import Scope
+from auth.scope import Scope, format_scope
 from auth.tokens import Grant, TokenIssuer, TokenTooLarge
 from registry.errors import NameInvalid, RequestInvalid
 from registry.oci.names import RepositoryName
@@ -17,7 +17,10 @@ _ACTIONS = ("pull", "push", "delete")
 
 @dataclass(frozen=True, slots=True)
 class Issued:
+    """`scope` is what was granted, in Docker's notation."""
+
     token: str
+    scope: str
     lifetime: int
     refresh_token: str | None
 
@@ -47,11 +50,12 @@ class Tokens:
             token = self._issuer.issue(subject, version=version, access=grants, lifetime=self._lifetime)
         except TokenTooLarge as error:
             raise RequestInvalid(str(error)) from None
-        return Issued(token, self._lifetime, refresh)
+        granted = " ".join(format_scope(grant.type, grant.name, grant.actions) for grant in grants)
+        return Issued(token, granted, self._lifetime, refresh)
 
     def _grant(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
         if scope.type == "registry" and scope.name == "catalog":
-            return Grant("registry", "catalog", ("*",)) if actor.user else None
+            return Grant("registry", "catalog", ("*",)) if actor.user and "*" in scope.actions else None
         return self._grant_repository(tx, actor, scope) if scope.type == "repository" else None
 
     def _grant_repository(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:

@@ -91,6 +91,7 @@ def _answer(issued: Issued) -> dict[str, object]:
     answer: dict[str, object] = {
         "token": issued.token,
         "access_token": issued.token,
+        "scope": issued.scope,
         "expires_in": issued.lifetime,
         "issued_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }

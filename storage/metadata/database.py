@@ -117,9 +117,10 @@ class Database:
                 upgrade(tx)
 
     def check(self) -> None:
-        """Raises `DatabaseError` when the database does not answer."""
+        """Raises `DatabaseError` when the database does not answer, or lost what `migrate` made."""
         with self.read() as tx:
-            tx.execute(text("SELECT 1"))
+            if _version(tx) is None:
+                raise DatabaseError("the database has no schema any more")
 
     def close(self) -> None:
         self._readers.dispose()
@@ -193,6 +194,14 @@ def _sqlite_engine(path: Path, begin: str, connections: int) -> Engine:
 
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BROKEN = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
 
 
 @contextmanager
@@ -207,4 +216,6 @@ def _translated() -> Iterator[None]:
             raise DatabaseBusy("the database is locked by another writer") from error
         if code == sqlite3.SQLITE_FULL:
             raise DatabaseFull("the disk of the database is full") from error
+        if code in _BROKEN:
+            raise DatabaseError(f"the database cannot be used: {error.orig}") from error
         raise
