@@ -83,11 +83,13 @@ class Blobs:
 
         The source is a repository that the account may pull from at this moment, by its own rights, whichever scope its
         token was issued for: clients ask for none when they name no source. Without a source any such repository will
-        do (distribution spec, section "Mounting a blob from another repository").
+        do (distribution spec, section "Mounting a blob from another repository"). A damaged blob is not passed on: the
+        client pushes it then, which mends it.
         """
+        damaged = self._find_damaged(digest)
         with self._database.write() as tx:
             record = self._find_source(tx, actor, digest, source)
-            if record is None:
+            if record is None or record.location == damaged:
                 return False
             now = self._clock()
             blobs.link(tx, repositories.get_or_create(tx, repository, now).id, record.id, now)

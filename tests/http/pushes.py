@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from sqlalchemy import select
 
 from storage.digest import Digest
+from storage.metadata.tables import uploads
 from tests.http.serving import INDEX_TYPE, MANIFEST_TYPE, PASSWORD, Registry
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -181,6 +183,14 @@ def objects(registry: Registry, digest: Digest) -> list[Path]:
 
 def staged(registry: Registry) -> set[Path]:
     return set((registry.config.data / "uploads").glob("*"))
+
+
+def staged_file(registry: Registry, upload: str) -> Path:
+    """Where the bytes of an upload, given by its address, are written."""
+    upload_id = urlsplit(upload).path.rpartition("/")[2]
+    with registry.database.read() as tx:
+        place: str = tx.execute(select(uploads.c.staged).where(uploads.c.id == upload_id)).scalar_one()
+    return registry.config.data / place
 
 
 def at_once(*work: Callable[[], Result]) -> list[Result]:

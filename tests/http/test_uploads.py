@@ -1,16 +1,19 @@
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
 
 from storage.digest import Digest
 from tests.http.conftest import Make
-from tests.http.pushes import ABSENT, Repo, at_once, basic, codes, fresh, objects, port, refused, staged
+from tests.http.pushes import ABSENT, Repo, at_once, basic, codes, fresh, objects, port, refused, staged, staged_file
 from tests.http.raw import Client, eventually
 from tests.http.serving import Registry, populate
 
 CONTENT = b"some content of a layer"
+LARGE = bytes(range(200)) * 20_000
+BEGUN = 3_000_000  # bytes of it that a request sends before it is cut
 
 
 @pytest.fixture
@@ -361,53 +364,46 @@ def test_two_content_lengths_are_refused(registry: Registry, repo: Repo) -> None
     assert repo.offset(upload) == 0
 
 
-def resume(repo: Repo, upload: str, content: bytes) -> int:
-    """Send what the upload says it lacks, as soon as the server has seen that the connection was cut.
+@contextmanager
+def sending(registry: Registry, method: str, target: str, *fields: str) -> Iterator[Client]:
+    """A request with the beginning of LARGE, which the server has begun to write down; at the end it is cut."""
+    file = staged_file(registry, target)
+    with Client(port(registry)) as client:
+        frame = b"%x\r\n" % len(LARGE) if "Transfer-Encoding: chunked" in fields else b""
+        client.send(head(method, target, *fields) + frame + LARGE[:BEGUN])
+        assert eventually(lambda: file.stat().st_size > 0)
+        yield client
 
-    Returns how much had been kept: a piece that was on its way to be read at that moment is not.
-    """
-    kept: list[int] = []
+
+def resume(repo: Repo, upload: str) -> None:
+    """Send what the upload says it lacks of LARGE, as soon as the server has seen that the connection was cut."""
 
     def sent() -> bool:
-        kept.append(repo.offset(upload) or 0)
-        return repo.patch(upload, content[kept[-1] :], kept[-1]).status_code == 202
+        kept = repo.offset(upload) or 0
+        return kept > 0 and repo.patch(upload, LARGE[kept:], kept).status_code == 202
 
     assert eventually(sent)
-    return kept[-1]
+    must_be_stored(repo, repo.finish(upload, Digest.of(LARGE)), LARGE)
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-@pytest.mark.parametrize("promised", ["1000000", "9" * 18], ids=["some", "absurdly"])
-def test_body_cut_short_is_continued(registry: Registry, repo: Repo, method: str, promised: str) -> None:
-    """Also when more was promised than any disk holds."""
+@pytest.mark.parametrize(
+    "framing",
+    ["Transfer-Encoding: chunked", f"Content-Length: {len(LARGE)}", f"Content-Length: {'9' * 18}"],
+    ids=["chunked", "length", "absurd length"],
+)
+def test_body_cut_short_is_kept_and_continued(registry: Registry, repo: Repo, method: str, framing: str) -> None:
     upload = repo.begin()
-    with Client(port(registry)) as client:
-        client.send(head(method, f"{upload}?digest={ABSENT}", f"Content-Length: {promised}") + CONTENT[:8])
-    assert resume(repo, upload, CONTENT) <= 8
-    must_be_stored(repo, repo.finish(upload, Digest.of(CONTENT)), CONTENT)
-
-
-@pytest.mark.parametrize("method", ["PATCH", "PUT"])
-@pytest.mark.parametrize("framing", ["Transfer-Encoding: chunked", "Content-Length: 9000000"])
-def test_large_body_cut_short_is_kept_and_continued(registry: Registry, repo: Repo, method: str, framing: str) -> None:
-    content = uuid.uuid4().bytes * 200_000
-    begun = content[:3_000_000]
-    upload = repo.begin()
-    with Client(port(registry)) as client:
-        frame = b"%x\r\n%b" % (len(content), begun) if "chunked" in framing else begun
-        client.send(head(method, f"{upload}?digest={Digest.of(content)}", framing) + frame)
-    assert 1 << 20 <= resume(repo, upload, content) <= len(begun)
-    must_be_stored(repo, repo.finish(upload, Digest.of(content)), content)
+    with sending(registry, method, f"{upload}?digest={Digest.of(LARGE)}", framing):
+        assert repo.offset(upload) == 0
+    resume(repo, upload)
 
 
 def test_chunk_cut_short_does_not_count_as_a_wrong_one(registry: Registry, repo: Repo) -> None:
-    content = uuid.uuid4().bytes * 200_000
     upload = repo.begin()
-    with Client(port(registry)) as client:
-        fields = (f"Content-Length: {len(content)}", f"Content-Range: 0-{len(content) - 1}")
-        client.send(head("PATCH", upload, *fields) + content[:3_000_000])
-    assert resume(repo, upload, content) >= 1 << 20
-    must_be_stored(repo, repo.finish(upload, Digest.of(content)), content)
+    with sending(registry, "PATCH", upload, f"Content-Length: {len(LARGE)}", f"Content-Range: 0-{len(LARGE) - 1}"):
+        pass
+    resume(repo, upload)
 
 
 def test_single_post_cut_short_leaves_nothing(registry: Registry, repo: Repo) -> None:
@@ -466,24 +462,19 @@ def test_of_two_chunks_sent_at_once_one_is_taken(registry: Registry, repo: Repo)
 
 def test_upload_that_another_request_is_sending_to_is_refused_to_others(registry: Registry, repo: Repo) -> None:
     upload = repo.begin()
-    with Client(port(registry)) as client:
-        client.send(head("PATCH", upload, "Content-Length: 10") + b"01234")
-        # The first attempts may come before the server has read the head of the request above.
-        assert eventually(lambda: repo.http.patch(upload, content=b"").status_code == 416)
+    with sending(registry, "PATCH", upload, f"Content-Length: {len(LARGE)}") as client:
         refused(repo.patch(upload, b"intruder"), 416, "BLOB_UPLOAD_INVALID")
         refused(repo.finish(upload, Digest.of(b"intruder"), b"intruder"), 416, "BLOB_UPLOAD_INVALID")
-        client.send(b"56789")
+        client.send(LARGE[BEGUN:])
         assert client.answer().status == 202
-    must_be_stored(repo, repo.finish(upload, Digest.of(b"0123456789")), b"0123456789")
+    must_be_stored(repo, repo.finish(upload, Digest.of(LARGE)), LARGE)
 
 
 def test_upload_cancelled_while_bytes_arrive_stores_none_of_them(registry: Registry, repo: Repo) -> None:
     before = staged(registry)
     upload = repo.begin()
-    with Client(port(registry)) as client:
-        client.send(head("PATCH", upload, "Content-Length: 10") + b"01234")
-        assert eventually(lambda: repo.http.patch(upload, content=b"").status_code == 416)
+    with sending(registry, "PATCH", upload, f"Content-Length: {len(LARGE)}") as client:
         assert repo.http.delete(upload).status_code == 204
-        client.send(b"56789")
+        client.send(LARGE[BEGUN:])
         assert client.answer().status == 404
     assert staged(registry) == before
