@@ -78,7 +78,7 @@ class Observer:
                 "duration_ms": round(seconds * 1000, 1),
                 "bytes_in": seen.bytes_in,
                 "bytes_out": seen.bytes_out,
-                "client": scope["client"][0] if scope.get("client") else None,
+                "client": scope.get("cove.client") or (scope["client"][0] if scope.get("client") else None),
                 "user": scope.get("cove.user"),
             },
         )

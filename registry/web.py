@@ -158,7 +158,7 @@ class Door:
         is_async = inspect.iscoroutinefunction(rule.handler)
 
         async def endpoint(request: Request) -> Response:
-            request.scope["cove.route"] = rule.path
+            request.scope.update({"cove.route": rule.path, "cove.client": self._origin.client(request)})
             threads = self._threads.passwords if _has_password(request) else self._threads.general
             if is_async:
                 call = await run(threads, self._admit, rule, request)

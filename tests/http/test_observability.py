@@ -1,0 +1,297 @@
+"""What operators see: health, numbers, and one line for each request; and what nobody ever sees there."""
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from registry.logs import JsonLines
+from registry.values import networks
+from tests.http.conftest import Make
+from tests.http.raw import Client, eventually, get
+from tests.http.serving import Registry
+
+LOGGERS = ("auth", "cove", "registry", "storage", "uvicorn")
+
+
+class Lines(io.StringIO):
+    """The log as JSON lines."""
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+    def about(self, response: httpx.Response) -> dict[str, Any]:
+        """The access line of a request, which is written after its answer was sent."""
+        wanted = response.headers["x-request-id"]
+        assert eventually(lambda: any(line.get("request_id") == wanted for line in self.all()))
+        [line] = [line for line in self.all() if line.get("request_id") == wanted]
+        return line
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """Everything that is logged at the most talkative level."""
+    stream = Lines()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(handler)
+    yield stream
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def samples(registry: Registry, name: str) -> dict[tuple[tuple[str, str], ...], float]:
+    """The values of a metric by its labels."""
+    response = registry.client().get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = {}
+    for family in text_string_to_metric_families(response.text):
+        found.update({tuple(sorted(s.labels.items())): s.value for s in family.samples if s.name == name})
+    return found
+
+
+def labels(**values: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(values.items()))
+
+
+def grows(read: Callable[[], float], act: Callable[[], object], by: float) -> bool:
+    """Whether the value grows by so much: counts are made after the answer was sent."""
+    before = read()
+    act()
+    return eventually(lambda: read() == before + by)
+
+
+# Health
+
+
+def test_health_and_readiness_are_open_to_everybody(registry: Registry) -> None:
+    assert registry.client().get("/healthz").json() == {"status": "ok"}
+    assert registry.client().get("/readyz").json() == {"status": "ready"}
+    assert registry.client("nobody-here").get("/healthz").status_code == 200
+
+
+def test_registry_with_a_broken_database_is_alive_and_not_ready(make_registry: Make) -> None:
+    registry = make_registry()
+    with registry.database.write() as tx:
+        tx.exec_driver_sql("ALTER TABLE alembic_version RENAME TO gone")
+    response = registry.client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["errors"][0]["code"] == "UNAVAILABLE"
+    assert "retry-after" in response.headers
+    assert registry.client().get("/healthz").status_code == 200
+    with registry.database.write() as tx:
+        tx.exec_driver_sql("ALTER TABLE gone RENAME TO alembic_version")
+    assert registry.client().get("/readyz").status_code == 200
+
+
+# Metrics
+
+
+def test_requests_are_counted_by_method_route_and_status(registry: Registry) -> None:
+    expected = labels(method="GET", route="/v2/{name:path}/tags/list", status="401")
+    assert grows(
+        lambda: samples(registry, "cove_http_requests_total").get(expected, 0),
+        lambda: [registry.client().get(f"/v2/team/r{number}/tags/list") for number in range(3)],
+        by=3,
+    )
+
+
+def test_durations_are_counted_in_buckets(registry: Registry) -> None:
+    expected = labels(method="GET", route="/healthz", le="300.0")
+    assert grows(
+        lambda: samples(registry, "cove_http_request_seconds_bucket").get(expected, 0),
+        lambda: registry.client().get("/healthz"),
+        by=1,
+    )
+
+
+def test_bytes_are_counted_in_and_out(registry: Registry) -> None:
+    content = b"x" * 12345
+    digest = registry.push_blob("team/counted", b"first")
+    assert grows(
+        lambda: samples(registry, "cove_received_bytes_total")[()],
+        lambda: registry.push_blob("team/counted", content),
+        by=12345,
+    )
+    before = samples(registry, "cove_sent_bytes_total")[()]
+    assert registry.client("admin").get(f"/v2/team/counted/blobs/{digest}").content == b"first"
+    assert eventually(lambda: samples(registry, "cove_sent_bytes_total")[()] >= before + 5)
+
+
+def test_uploads_in_progress_and_storage_used_are_told(make_registry: Make) -> None:
+    registry = make_registry()
+    registry.projects.create("team")
+    names = ("cove_uploads_in_progress", "cove_blobs", "cove_storage_used_bytes")
+    assert [samples(registry, name)[()] for name in names] == [0, 0, 0]
+    location = registry.client("admin").post("/v2/team/app/blobs/uploads/").headers["location"]
+    registry.push_blob("team/a", b"12345")
+    registry.push_blob("team/b", b"12345")
+    registry.push_blob("team/b", b"123")
+    assert [samples(registry, name)[()] for name in names] == [1, 2, 8]
+    registry.client("admin").delete(location)
+    assert samples(registry, names[0])[()] == 0
+
+
+def test_labels_stay_few_whatever_clients_ask_for(registry: Registry) -> None:
+    names = ("cove_http_requests_total", "cove_http_request_seconds_count")
+    for number in range(30):
+        registry.client().get(f"/random/{number}")
+        registry.client().get(f"/v2/team/r{number}/manifests/{number}")
+        registry.client().request(f"M{number}", "/v2/")
+    for name in names:
+        assert all("random" not in str(key) and "/r1" not in str(key) for key in samples(registry, name))
+        assert {dict(key)["method"] for key in samples(registry, name)} <= {
+            "GET",
+            "HEAD",
+            "PUT",
+            "POST",
+            "PATCH",
+            "DELETE",
+            "other",
+        }
+    assert {dict(key)["route"] for key in samples(registry, names[0])} <= {
+        "none", "/healthz", "/readyz", "/metrics", "/service/token", "/v2/",
+        "/v2/{name:path}/manifests/{reference}", "/v2/{name:path}/tags/list",
+        "/v2/{name:path}/blobs/{digest}", "/v2/{name:path}/blobs/uploads/",
+    }  # fmt: skip
+
+
+# The access log
+
+
+def test_access_line_tells_what_happened_and_bears_the_id_of_the_answer(registry: Registry, lines: Lines) -> None:
+    response = registry.client("dev").get("/v2/team/none/tags/list", params={"n": "5"})
+    line = lines.about(response)
+    assert line["logger"] == "cove.access"
+    assert line["level"] == "info"
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/v2/team/none/tags/list", 404)
+    assert (line["client"], line["user"]) == ("127.0.0.1", "dev")
+    assert (line["bytes_in"], line["bytes_out"]) == (0, len(response.content))
+    assert isinstance(line["duration_ms"], float)
+
+
+def test_nobody_and_a_failed_sign_in_have_no_user_in_the_log(registry: Registry, lines: Lines) -> None:
+    assert not lines.about(registry.client().get("/v2/")).get("user")
+    assert not lines.about(registry.client("dev", "Wrong-horse1").get("/v2/")).get("user")
+
+
+def test_client_behind_a_proxy_is_in_the_log_by_its_own_address(make_registry: Make, lines: Lines) -> None:
+    registry = make_registry(trusted_proxies=networks("127.0.0.1"))
+    response = registry.client().get("/v2/", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert lines.about(response)["client"] == "192.0.2.7"
+
+
+@pytest.mark.parametrize("given", ["abc", "A.b_c-9", "x" * 64])
+def test_wellformed_request_id_of_a_proxy_is_kept(registry: Registry, lines: Lines, given: str) -> None:
+    response = registry.client().get("/healthz", headers={"X-Request-Id": given})
+    assert response.headers["x-request-id"] == given
+    assert lines.about(response)["path"] == "/healthz"
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", 'a"b', "a,b", "{}", "<b>"])
+def test_other_request_id_is_replaced(registry: Registry, given: str) -> None:
+    found = registry.client().get("/healthz", headers={"X-Request-Id": given}).headers["x-request-id"]
+    assert len(found) == 16
+    assert found.isalnum()
+
+
+def test_every_answer_has_an_id_of_its_own_and_is_no_page(registry: Registry) -> None:
+    answers = [registry.client().get(path) for path in ("/healthz", "/v2/", "/nothing", "/service/token", "/metrics")]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+    assert {answer.headers["x-content-type-options"] for answer in answers} == {"nosniff"}
+
+
+@pytest.mark.parametrize("path", ["/v2/a%0ab/tags/list", "/v2/%0d%0aINFO%20forged", "/%1b[2J", "/%e2%80%a8", "/%ff"])
+def test_request_is_one_line_whatever_is_in_its_path(registry: Registry, lines: Lines, path: str) -> None:
+    with Client(int(registry.url.rpartition(":")[2])) as client:
+        client.send(get(path, "X-Request-Id: this-one"))
+        assert client.answer().status in (401, 404, 400)
+    assert eventually(lambda: "this-one" in lines.getvalue())
+    assert len(lines.getvalue().splitlines()) == 1
+    [line] = lines.all()
+    assert line["request_id"] == "this-one"
+
+
+# Secrets
+
+CANARY = "Canary-passw0rd-7261"
+
+
+def secrets_of(registry: Registry) -> dict[str, str]:
+    """Everything that must stay secret of one user."""
+    answer = registry.client("dev", CANARY).get("/service/token", params={"offline_token": "true"}).json()
+    return {
+        "password": CANARY,
+        "token": answer["token"],
+        "refresh token": answer["refresh_token"],
+        "header": base64.b64encode(f"dev:{CANARY}".encode()).decode(),
+    }
+
+
+def use(registry: Registry, secrets: dict[str, str]) -> list[httpx.Response]:
+    """Requests that have the secrets in every place where clients put them, rightly or not; all of them fail."""
+    client, good, bad = registry.client(), registry.client("dev", CANARY), registry.client("stan", CANARY)
+    token, refresh = secrets["token"], secrets["refresh token"]
+    form = {"grant_type": "password", "username": "stan", "password": CANARY}
+    return [
+        bad.get("/v2/"),
+        bad.get("/service/token"),
+        client.post("/service/token", data=form),
+        client.post("/service/token", data={**form, "grant_type": CANARY}),
+        client.post("/service/token", data={"grant_type": "refresh_token", "refresh_token": refresh + "x"}),
+        client.post("/service/token", data={"grant_type": "refresh_token", "refresh_token": token}),
+        registry.bearer(token).get("/v2/team/app/tags/list"),
+        registry.bearer(token + "x").get("/v2/"),
+        registry.bearer(refresh).get("/v2/"),
+        client.get("/v2/", headers={"Authorization": f"Basic {secrets['header']}x"}),
+        client.get("/v2/", headers={"Authorization": secrets["header"]}),
+        client.get("/v2/team/app/tags/list", params={"password": CANARY, "token": token}),
+        good.get("/v2/team/app/tags/list"),
+        good.post("/v2/"),
+    ]
+
+
+def test_no_secret_is_ever_in_a_log_an_error_or_a_metric(make_registry: Make, lines: Lines) -> None:
+    registry = make_registry(identity_tokens=True)
+    registry.users.create("dev", CANARY)
+    secrets = secrets_of(registry)
+    answers = use(registry, secrets)
+    with registry.database.write() as tx:
+        tx.exec_driver_sql("ALTER TABLE members RENAME TO gone")
+    answers.append(registry.client("dev", CANARY).get("/v2/team/app/tags/list"))
+    assert answers[-1].status_code == 500
+    lines.about(answers[-1])
+    assert "gone" not in answers[-1].text
+    assert "no such table: members" in lines.getvalue()
+    assert "credential_version" not in answers[-1].text
+    seen = [lines.getvalue(), registry.client().get("/metrics").text]
+    for answer in answers:
+        assert answer.status_code >= 400, answer.request
+        seen.append(str(answer.headers) + answer.text)
+    for name, secret in secrets.items():
+        assert not any(secret in text for text in seen), name
+
+
+def test_database_error_in_the_log_shows_no_values(make_registry: Make, lines: Lines) -> None:
+    registry = make_registry()
+    registry.users.create("a-very-special-name", CANARY)
+    with registry.database.write() as tx:
+        tx.exec_driver_sql("ALTER TABLE members RENAME TO gone")
+    response = registry.client("a-very-special-name", CANARY).get("/v2/special-project/app/tags/list")
+    assert response.status_code == 500
+    lines.about(response)
+    errors = [line for line in lines.all() if line["level"] == "error"]
+    assert errors
+    assert not any("special-project" in line["exception"] for line in errors)
