@@ -10,8 +10,9 @@ knows nothing of what the requests mean.
     a request body    `Limits.body_rate`, on average      else 408, or only the end when the answer has begun
     an answer         taken, a byte at least, within `Limits.answer_seconds`, else the connection is aborted
 
-Memory stays flat because bytes are fed to the parser in pieces: it never holds more than one piece beyond the limit.
-Time is kept by one look at the connection each `Limits.look_seconds`; a chunk that arrives sets no timer.
+Memory stays flat because heads are fed to the parser in pieces: it never holds more than the limit and what one read
+from the socket brings behind a body. Time is kept by one look at the connection each `Limits.look_seconds`; a chunk
+that arrives sets no timer.
 
 `HeadTooLarge`, `TargetTooLong`, `RequestTooSlow` and `RequestInvalid` are answered here, in the form of the
 distribution spec, section "Error Codes", and end the connection. A fault in a request that was sent before the one
@@ -26,9 +27,8 @@ import sys
 import termios
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -78,14 +78,13 @@ class Limits:
     look_seconds: float = 1  # between two looks at a connection: how late any of these may be noticed
 
 
-class _Awaiting(Enum):
-    """What the next bytes from the client would be."""
-
-    REQUEST = "the first byte of a request"
-    HEAD = "the rest of a request head"
-    BODY = "the rest of a request body"
-    NOTHING = "bytes to drop: no further request is read, and the answer under way is the last"
-    END = "bytes to drop: everything is answered, and the client only has to notice"
+_Awaiting = Literal[
+    "request",  # the first byte of a request
+    "head",  # the rest of a request head
+    "body",  # the rest of a request body
+    "nothing",  # bytes to drop: no further request is read, and the answer under way is the last
+    "end",  # bytes to drop: everything is answered, and the client only has to notice
+]
 
 
 class _GentleTransport(asyncio.Transport):
@@ -127,7 +126,7 @@ class Guard(HttpToolsProtocol):
         self.ws_protocol_class = None
         self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # call_later takes a float
         self.url = b""
-        self._awaiting = _Awaiting.REQUEST
+        self._awaiting: _Awaiting = "request"
         self._since = 0.0  # when the head, or the lingering, began
         self._undelivered = 0  # bytes the parser took since it last handed over a head or a piece of a body
         self._answering: RequestResponseCycle | None = None
@@ -161,13 +160,13 @@ class Guard(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         rest = memoryview(data)
-        while rest and self._awaiting not in (_Awaiting.NOTHING, _Awaiting.END):
-            room = self.limits.head_bytes - self._undelivered
+        while rest and self._awaiting not in ("nothing", "end"):
+            room = len(rest) if self._awaiting == "body" else self.limits.head_bytes - self._undelivered
             self._parse(rest[:room])
             rest = rest[room:]
 
     def _parse(self, piece: memoryview) -> None:
-        if self._awaiting is _Awaiting.REQUEST:
+        if self._awaiting == "request":
             self._begin_head()
         self._undelivered += len(piece)
         try:
@@ -175,43 +174,39 @@ class Guard(HttpToolsProtocol):
             self._check_undelivered()
         except httptools.HttpParserUpgrade:
             # RFC 9110, section 7.8, lets a server ignore Upgrade, but the parser cannot go on in HTTP/1.1 after it.
-            self._awaiting = _Awaiting.NOTHING
+            self._awaiting = "nothing"
         except RegistryError as error:
             self._refuse(error)
         except httptools.HttpParserError as error:
             self._refuse(_reason(error))
 
     def _check_undelivered(self) -> None:
-        if self._awaiting is _Awaiting.HEAD and len(self.url) > self.limits.target_bytes:
+        if self._awaiting == "head" and len(self.url) > self.limits.target_bytes:
             raise TargetTooLong(f"the request target is longer than {self.limits.target_bytes} bytes")
         if self._undelivered >= self.limits.head_bytes:
             raise HeadTooLarge(f"header fields, trailers or chunk extensions exceed {self.limits.head_bytes} bytes")
 
     def _begin_head(self) -> None:
-        self._awaiting = _Awaiting.HEAD
+        self._awaiting = "head"
         self._since = self.loop.time()
         self._unset_keepalive_if_required()
 
     # What the parser finds in them
 
     def on_message_begin(self) -> None:
-        if self._awaiting is _Awaiting.REQUEST:  # right behind the end of another request
+        if self._awaiting == "request":  # right behind the end of another request
             self._begin_head()
         super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # RFC 9110, section 6.5.1: trailer fields are not merged into the header section, where they would pass for it.
-        if self._awaiting is _Awaiting.HEAD:
-            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         upgrade = self.parser.should_upgrade()
         self.url = _must_be_sound(self.parser.get_http_version(), self.url, self.headers, upgrade, self.limits)
-        self._awaiting = _Awaiting.BODY
+        self._awaiting = "body"
         self._undelivered = 0
         self._body_clock, self._body_bytes = 0.0, 0
         self._unset_keepalive_if_required()
         super().on_headers_complete()
+        self.headers = []  # for trailers, which RFC 9110, section 6.5.1, keeps apart from the header section
         self.cycle.transport = self._gentle
         if upgrade:
             self.cycle.keep_alive = False
@@ -222,7 +217,7 @@ class Guard(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._awaiting = _Awaiting.REQUEST
+        self._awaiting = "request"
         self._undelivered = 0
         super().on_message_complete()
 
@@ -251,18 +246,18 @@ class Guard(HttpToolsProtocol):
 
     def _refuse(self, error: RegistryError) -> None:
         """End the connection, with `error` as the last answer where the client can tell what it is the answer to."""
-        if self._is_answering() and (self.pipeline or self._awaiting is not _Awaiting.BODY):
+        if self._is_answering() and (self.pipeline or self._awaiting != "body"):
             # The fault is in a later request than the one being answered.
             self._answer_no_further()
-            self._awaiting = _Awaiting.NOTHING
+            self._awaiting = "nothing"
             return
-        answered = self._awaiting is _Awaiting.BODY and self.cycle.response_started
+        answered = self._awaiting == "body" and self.cycle.response_started
         if not answered:
             self.transport.write(_answer(error, self.server_state.default_headers))
         self._linger()
 
     def _close_gently(self) -> None:
-        if self._awaiting is _Awaiting.REQUEST:
+        if self._awaiting == "request":
             self.transport.close()
         else:
             self._linger()
@@ -273,7 +268,7 @@ class Guard(HttpToolsProtocol):
         Closing at once would make the kernel reset the connection, and the client would lose the answer
         (RFC 9112, section 9.6).
         """
-        self._awaiting = _Awaiting.END
+        self._awaiting = "end"
         self._since = self.loop.time()
         self.pipeline.clear()
         self._disconnect_application()
@@ -291,14 +286,14 @@ class Guard(HttpToolsProtocol):
             self._since = now  # what the server does not read is not late
         if self._takes_nothing(now):
             self.transport.abort()
-        elif self._awaiting is _Awaiting.HEAD and now - self._since >= self.limits.head_seconds:
+        elif self._awaiting == "head" and now - self._since >= self.limits.head_seconds:
             self._refuse(
                 RequestTooSlow(f"the head of the request took longer than {self.limits.head_seconds:g} seconds")
             )
-        elif self._awaiting is _Awaiting.BODY and self._brings_too_little():
+        elif self._awaiting == "body" and self._brings_too_little():
             rate, seconds = self.limits.body_rate, self.limits.body_seconds
             self._refuse(RequestTooSlow(f"less than {rate:g} bytes a second arrived over {seconds:g} seconds"))
-        elif self._awaiting is _Awaiting.END and not self._unsent and now - self._since >= self.limits.linger_seconds:
+        elif self._awaiting == "end" and not self._unsent and now - self._since >= self.limits.linger_seconds:
             self.transport.abort()
 
     def _takes_nothing(self, now: float) -> bool:
@@ -355,27 +350,29 @@ def _must_be_sound(
         raise HeadTooLarge(f"the request has more than {limits.head_lines} header fields")
     if len(target) > limits.target_bytes:
         raise TargetTooLong(f"the request target is longer than {limits.target_bytes} bytes")
-    _must_name_one_host(version, [value for name, value in headers if name == b"host"])
-    _must_be_framed_once(version, headers, upgrade)
+    names = [name for name, _ in headers]
+    fields = dict(headers)
+    _must_name_one_host(version, names.count(b"host"), fields.get(b"host"))
+    if b"transfer-encoding" in fields:
+        _must_be_chunked(version, [value.lower() for name, value in headers if name == b"transfer-encoding"])
+    if upgrade and (b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"):
+        # The parser takes the body of such a request for the new protocol, and other servers do not.
+        raise RequestInvalid("a request with a body cannot ask for an upgrade")
     return _origin_form(target)
 
 
-def _must_name_one_host(version: str, hosts: Sequence[bytes]) -> None:
+def _must_name_one_host(version: str, count: int, host: bytes | None) -> None:
     """RFC 9112, section 3.2: one Host field, which HTTP/1.0 may leave out."""
-    if len(hosts) > 1 or (version == "1.1" and not hosts):
+    if count > 1 or (version == "1.1" and not count):
         raise RequestInvalid("a request has exactly one Host header field")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if host is not None and not _HOST.fullmatch(host):
         raise RequestInvalid("the Host header field is not a host name or address with an optional port")
 
 
-def _must_be_framed_once(version: str, headers: Sequence[tuple[bytes, bytes]], upgrade: bool) -> None:
-    """RFC 9112, section 6: the parser sees to Content-Length; `chunked` is the only coding, and new in HTTP/1.1."""
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings and (version == "1.0" or codings != [b"chunked"]):
+def _must_be_chunked(version: str, codings: Sequence[bytes]) -> None:
+    """RFC 9112, section 6.1: `chunked` is the only coding without an extension, and new in HTTP/1.1."""
+    if version == "1.0" or codings != [b"chunked"]:
         raise RequestInvalid("the only Transfer-Encoding this server reads is chunked, in HTTP/1.1")
-    if upgrade and (codings or any(name == b"content-length" and value != b"0" for name, value in headers)):
-        # The parser takes the body of such a request for the new protocol, and other servers do not.
-        raise RequestInvalid("a request with a body cannot ask for an upgrade")
 
 
 def _origin_form(target: bytes) -> bytes:

@@ -4,10 +4,10 @@ One process: `uvicorn.Server` here. Several: uvicorn's supervisor starts workers
 replaces those that die or do not answer its ping for five seconds, and rolls them one by one on SIGHUP.
 
 Stopping, by SIGTERM or Ctrl-C: no new connections, idle ones are closed at once, requests under way may end within
-`grace` seconds, what is left then is cancelled, and the status is 0. A second signal does not wait: it cancels at once,
-a third kills; workers are killed. By itself uvicorn dies of the signal after a clean stop (143) and hurries for a second
-SIGINT but not for a second SIGTERM; its supervisor never hurries, waits for a stuck worker for ever and keeps the socket
-open meanwhile.
+`grace` seconds, what is left then is cancelled, and the status is 0. A second signal does not wait: it cancels at
+once, a third kills; workers are killed by the second. By itself uvicorn dies of the signal after a clean stop (143) and
+hurries for a second SIGINT but not for a second SIGTERM; its supervisor never hurries, waits for a stuck worker for
+ever and keeps the socket open meanwhile.
 
     ServerError    the address cannot be bound, or the certificate not be loaded; its sentence is for the operator
 """

@@ -448,6 +448,13 @@ def test_client_that_waits_to_be_told_to_continue_is_not_slow(client: Client, ap
     assert client.answer().json()["length"] == 3
 
 
+def test_fault_before_the_application_reads_says_no_continue(client: Client, app: Echo) -> None:
+    app.seconds = 0.1
+    client.send(post("/pause", "Transfer-Encoding: chunked", "Expect: 100-continue") + b"x\r\n")
+    refusal(client, 400)
+    assert wait_for(app.gone)
+
+
 def test_client_that_never_continues_is_ended_without_a_second_continue(client: Client, app: Echo) -> None:
     client.send(post("/", "Content-Length: 3", "Expect: 100-continue"))
     assert client.answer().status == 100
@@ -467,12 +474,18 @@ def test_body_in_chunks_of_a_byte_is_delivered_whole(client: Client) -> None:
 
 
 @pytest.mark.parametrize("fields", [[], ["Connection: close"]])
-def test_answer_before_the_end_of_the_body_reaches_a_client_that_is_still_sending(
+def test_client_that_is_still_sending_is_let_finish_and_reads_the_early_answer(
     fields: list[str], client: Client
 ) -> None:
     client.send(post("/early", "Content-Length: 20000000", *fields))
-    client.send_until_refused(b"x" * 10_000_000, 1)
+    assert client.send_until_refused(b"x" * 1_000_000, 3) == 3
     assert client.answer().status == 401
+
+
+def test_refused_client_that_is_still_sending_is_let_finish_and_reads_why(client: Client) -> None:
+    client.send(b"POST / HTTP/1.1\r\n\r\n")
+    assert client.send_until_refused(b"x" * 1_000_000, 3) == 3
+    refusal(client, 400)
 
 
 def test_connection_goes_on_after_an_early_answer_once_the_body_has_come(client: Client) -> None:
