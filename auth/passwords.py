@@ -53,8 +53,22 @@ def check_policy(password: str) -> None:
             "the password or secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, "
             "1 lowercase letter and 1 number"
         )
-    if not _can_be_right(password):
-        raise WeakPassword("the password contains a character that no client can send")
+    check_possible(password)
+
+
+def is_weak(password: str) -> bool:
+    """Whether it does not meet the policy."""
+    try:
+        check_policy(password)
+    except WeakPassword:
+        return True
+    return False
+
+
+def check_possible(password: str) -> None:
+    """Raise `WeakPassword` for a text with which nobody could ever sign in."""
+    if not password or not _can_be_right(password):
+        raise WeakPassword(f"a password has 1 to {MAX_LENGTH} characters, and none that a client cannot send")
 
 
 def generate_password() -> str:

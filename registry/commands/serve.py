@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from auth.passwords import WeakPassword, check_policy
+from auth.passwords import WeakPassword, check_possible, is_weak
 from registry.app import AppFactory, FirstStart, prepare, storage_url
 from registry.banner import Listening, first_start, ready_line
 from registry.commands.failures import Failure
@@ -80,7 +80,7 @@ def _run(config: Config) -> int:
 def _must_be_usable(config: Config) -> None:
     try:
         if config.admin_password is not None:
-            check_policy(config.admin_password)
+            check_possible(config.admin_password)
         if config.tls:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*config.tls)
     except WeakPassword as error:
@@ -93,7 +93,8 @@ def _must_be_usable(config: Config) -> None:
 def _greet(config: Config, port: int, first: FirstStart | None) -> None:
     listening = Listening(config.host, port, config.tls is not None, _machine(), config.public_url)
     if first and not config.ephemeral:
-        click.echo(first_start(listening, config.data.absolute(), first.admin_password))
+        weak = config.admin_password is not None and is_weak(config.admin_password)
+        click.echo(first_start(listening, config.data.absolute(), first.admin_password, weak=weak))
     click.echo(ready_line(listening))
     sys.stdout.flush()
 
