@@ -13,8 +13,8 @@ from registry.errors import (
     ManifestUnknown,
     TooManyTags,
 )
+from registry.oci.descriptors import Descriptor
 from registry.oci.manifests import Manifest
-from registry.oci.media_types import INDEX_TYPES
 from registry.oci.names import Reference
 from storage.clock import now_ms
 from storage.digest import Digest
@@ -37,7 +37,7 @@ class Pushed:
 
 
 class Manifests:
-    """`sparse` tells which manifests may name content that is not here: none, indexes, or all."""
+    """`sparse` tells what manifests may name that is not here: nothing, manifests (as indexes do), or all content."""
 
     def __init__(
         self,
@@ -108,19 +108,21 @@ class Manifests:
             kind: find(tx, repository_id, [str(r.digest) for r in manifest.references if r.kind == kind])
             for kind, find in (("blob", blobs.linked_sizes), ("manifest", manifests.present))
         }
-        missing = []
+        missing, refused = [], []
         for reference in manifest.references:
             size = here[reference.kind].get(str(reference.digest))
             if size is None and reference.required:
                 missing.append(str(reference.digest))
+                if not self._may_lack(reference):
+                    refused.append(str(reference.digest))
             if size not in (None, reference.size):
                 raise ManifestInvalid(f"{reference.digest} has {size} bytes, not {reference.size} as the manifest says")
-        if missing and not self._may_lack_content(manifest):
-            raise ManifestBlobUnknown(missing[:_REPORTED])
+        if refused:
+            raise ManifestBlobUnknown(refused[:_REPORTED])
         return tuple(missing)
 
-    def _may_lack_content(self, manifest: Manifest) -> bool:
-        return self._sparse == "all" or (self._sparse == "indexes" and manifest.media_type in INDEX_TYPES)
+    def _may_lack(self, reference: Descriptor) -> bool:
+        return self._sparse == "all" or (self._sparse == "indexes" and reference.kind == "manifest")
 
 
 def _store(tx: Transaction, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
