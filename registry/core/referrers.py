@@ -1,5 +1,9 @@
 """Lists of the manifests that name another as their subject."""
 
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
 from registry.core import repositories
 from registry.core.repositories import Repository
 from registry.oci.manifests import describe
@@ -9,8 +13,7 @@ from storage.metadata.database import Database
 from storage.metadata.manifests import ReferrerRecord
 
 # Clients read no index larger than a manifest may be: 4 MiB, with room for the frame around the descriptors.
-_ANNOTATION_BYTES = 3 * 1024 * 1024
-_FRAME_BYTES = 512
+_PAGE_BYTES = 4 * 1024 * 1024 - 1024
 
 
 class Referrers:
@@ -32,18 +35,19 @@ class Referrers:
             found = manifests.list_referrers(
                 tx, row.id, str(subject), artifact_types=artifact_types, after=after, count=count + 1
             )
-        page = found[: _how_many_fit(found[:count])]
-        return [_describe(record) for record in page], len(found) > len(page)
+        described = [_describe(record) for record in found[:count]]
+        page = described[: _how_many_fit(described)]
+        return page, len(found) > len(page)
 
 
-def _how_many_fit(records: list[ReferrerRecord]) -> int:
+def _how_many_fit(descriptors: Sequence[Mapping[str, object]]) -> int:
     """At least one, so that paging always gets on."""
     used = 0
-    for position, record in enumerate(records):
-        used += _FRAME_BYTES + sum(len(key) + len(value) for key, value in record.annotations.items())
-        if used > _ANNOTATION_BYTES and position:
+    for position, descriptor in enumerate(descriptors):
+        used += len(msgspec.json.encode(descriptor)) + len(",")
+        if used > _PAGE_BYTES and position:
             return position
-    return len(records)
+    return len(descriptors)
 
 
 def _describe(record: ReferrerRecord) -> dict[str, object]:
