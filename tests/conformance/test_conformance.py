@@ -69,3 +69,11 @@ def test_everything_of_the_next_version_is_met_with_images_pushed_before_their_p
         report = run_program(server, tmp_path, {"OCI_VERSION": "dev", "OCI_DATA_SPARSE": "true"} | OPTIONAL_APIS)
     judge(report, capsys)
     assert report.passed > 850
+
+
+def test_two_processes_conform_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with registries.serve(tmp_path, COVE_WORKERS="2") as server:
+        prepare(server)
+        report = run_program(server, tmp_path, {"OCI_VERSION": "1.1"} | OPTIONAL_APIS)
+    judge(report, capsys)
+    assert report.passed > 800
