@@ -44,8 +44,8 @@ from registry.errors import (
 )
 from registry.oci.names import RepositoryName
 from registry.values import Network
-from storage.blobs import StoreFull
-from storage.metadata.database import DatabaseBusy, DatabaseFull
+from storage.blobs import BlobStoreError, StoreFull
+from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull
 
 SERVICE = "cove"
 TOKEN_PATH = "/service/token"  # noqa: S105
@@ -267,6 +267,8 @@ class Errors:
         translated = dict.fromkeys(_TRANSLATIONS, self._translate)
         return {
             RegistryError: self.respond,
+            BlobStoreError: self._failing,
+            DatabaseError: self._failing,
             HTTPException: self._http,
             ClientDisconnect: self._disconnected,
             Exception: self._unexpected,
@@ -297,6 +299,11 @@ class Errors:
     def _translate(self, request: Request, error: Exception) -> Response:
         translate = next(make for kind, make in _TRANSLATIONS.items() if isinstance(error, kind))
         return self.respond(request, translate(error))
+
+    def _failing(self, request: Request, error: Exception) -> Response:
+        """A disk that reports errors, and not a bug: the connection lives on, and the operator has something to do."""
+        logging.getLogger("cove").critical("the registry's storage fails", exc_info=error)
+        return self.respond(request, Unavailable("the registry's storage fails: see the log of the registry"))
 
     def _http(self, request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:

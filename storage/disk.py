@@ -73,10 +73,11 @@ class Folders:
 class DiskWriter:
     """The one writer of a staged file. Not for several threads at once."""
 
-    def __init__(self, path: Path, file: FileIO, folders: Folders) -> None:
+    def __init__(self, path: Path, file: FileIO, folders: Folders, reserve: int = 0) -> None:
         self._path = path
         self._file = file
         self._folders = folders
+        self._reserve = reserve
         self._end = os.fstat(file.fileno()).st_size
         self._kept = self._end  # bytes that stay when the disk is full
         self._flushed = self._end  # bytes whose write-back has been started
@@ -99,6 +100,7 @@ class DiskWriter:
         descriptor = self._file.fileno()
         rest = memoryview(data).cast("B")
         with self._giving_up_on_errors():
+            _must_leave(descriptor, self._reserve + len(rest))
             while rest:
                 written = os.write(descriptor, rest)
                 rest = rest[written:]
@@ -188,9 +190,14 @@ class DiskReader:
 
 
 class DiskStore:
-    """The `BlobStore` in the folder `root`, which is made when it is missing. Threads and processes may share it."""
+    """The `BlobStore` in the folder `root`, which is made when it is missing. Threads and processes may share it.
 
-    def __init__(self, root: Path) -> None:
+    Blobs stop growing when less than `reserve` bytes would be left of the disk, so that whoever shares it with them can
+    still write.
+    """
+
+    def __init__(self, root: Path, *, reserve: int = 0) -> None:
+        self._reserve = reserve
         self._root = root.absolute()
         self._folders = Folders(self._root)
 
@@ -207,7 +214,7 @@ class DiskStore:
             file = on_error.enter_context(_open_file(path, os.O_RDWR | os.O_APPEND))
             _lock(file, path)
             on_error.pop_all()
-        return DiskWriter(path, file, self._folders)
+        return DiskWriter(path, file, self._folders, self._reserve)
 
     def read_staged(self, staged: str, size: int) -> Iterator[bytes]:
         with closing(DiskReader(self._staged_path(staged))) as reader:
@@ -287,6 +294,13 @@ def _lock(file: FileIO, path: Path) -> None:
         raise StagedBusy(f"another writer has {path} open") from None
     if not os.path.samestat(os.fstat(file.fileno()), path.lstat()):
         raise BlobMissing(f"{path} is another file by now")
+
+
+def _must_leave(descriptor: int, wanted: int) -> None:
+    """Raise ENOSPC when the disk has fewer than `wanted` bytes left; one that does not tell its size is believed in."""
+    disk = os.fstatvfs(descriptor)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < wanted:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _start_writeback(descriptor: int, start: int, end: int) -> None:

@@ -104,13 +104,16 @@ class Uploads:
         return record
 
     def cancel(self, actor: Actor, repository: Repository, upload_id: str) -> None:
-        """End a session and drop its bytes. Raises `BlobUploadUnknown`."""
+        """End a session and drop its bytes. Raises `BlobUploadUnknown`.
+
+        The bytes go first: on a full disk they make the room that removing the row takes.
+        """
         record = self.find(actor, repository, upload_id)
+        self._store.discard(record.staged)
         with self._database.write() as tx:
             if not uploads.remove(tx, record.id):
                 raise _unknown()
         self._hashers.drop(record.id)
-        self._store.discard(record.staged)
 
     def open(
         self,
@@ -202,13 +205,18 @@ class OpenUpload:
         """Make the content a blob of the repository and end the session.
 
         Raises `DigestInvalid` when the content is another; the session goes on then as if nothing had been appended.
+        Raises `BlobUploadUnknown` when the session was cancelled meanwhile.
         """
-        found = self._digest(digest.algorithm)
-        if found != digest:
-            raise DigestInvalid(
-                f"the uploaded content has digest {found}, not {digest}", {"expected": str(digest), "got": str(found)}
-            )
-        self._owner._commit(self.record, self._writer, digest, self.size)
+        try:
+            found = self._digest(digest.algorithm)
+            if found != digest:
+                raise DigestInvalid(
+                    f"the uploaded content has digest {found}, not {digest}",
+                    {"expected": str(digest), "got": str(found)},
+                )
+            self._owner._commit(self.record, self._writer, digest, self.size)
+        except BlobMissing:
+            raise _unknown() from None
         self._finished = True
 
     def close(self) -> None:
