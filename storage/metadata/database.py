@@ -194,7 +194,6 @@ def _sqlite_engine(path: Path, begin: str, connections: int) -> Engine:
 
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_FAILED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT}
 _BROKEN = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_CORRUPT,
@@ -217,8 +216,6 @@ def _translated() -> Iterator[None]:
             raise DatabaseBusy("the database is locked by another writer") from error
         if code == sqlite3.SQLITE_FULL:
             raise DatabaseFull("the disk of the database is full") from error
-        if code in _FAILED:
-            raise DatabaseError(f"the database cannot be read or written: {error.orig}") from error
         if code in _BROKEN:
-            raise DatabaseError(f"the database cannot be used: {error.orig}") from error
+            raise DatabaseError(f"the database cannot be read or written: {error.orig}") from error
         raise
