@@ -90,13 +90,13 @@ class Repo:
     def manifest(self, reference: Digest | str, **headers: str) -> httpx.Response:
         return self.http.get(self.url(f"manifests/{reference}"), headers=headers)
 
-    def image(self, layer: bytes = b"layer", **fields: object) -> bytes:
+    def image(self, layer: bytes = b"layer", /, **fields: object) -> bytes:
         """A manifest whose configuration and one layer are pushed; it is not."""
         self.push_blob(b"{}")
         self.push_blob(layer)
         return image(layer, **fields)
 
-    def push_image(self, reference: Digest | str, layer: bytes = b"layer", **fields: object) -> Digest:
+    def push_image(self, reference: Digest | str, layer: bytes = b"layer", /, **fields: object) -> Digest:
         return self.push(reference, self.image(layer, **fields))
 
     def tags(self) -> list[str]:
@@ -121,7 +121,7 @@ def descriptor(content: bytes, media_type: str, **fields: object) -> dict[str, o
     return {"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content), **fields}
 
 
-def image(layer: bytes = b"layer", **fields: object) -> bytes:
+def image(layer: bytes = b"layer", /, **fields: object) -> bytes:
     """The manifest of an image with an empty configuration and one layer."""
     return document(
         mediaType=MANIFEST_TYPE,

@@ -478,3 +478,16 @@ def test_upload_cancelled_while_bytes_arrive_stores_none_of_them(registry: Regis
         client.send(LARGE[BEGUN:])
         assert client.answer().status == 404
     assert staged(registry) == before
+
+
+def test_upload_goes_on_at_any_server_over_the_same_folder(make_registry: Make) -> None:
+    here = fresh(make_registry(), project="library")
+    there = Repo(fresh(make_registry()).http, here.name)
+    upload = here.begin()
+    for start in range(0, 20, 4):
+        server = there if start % 8 else here
+        assert server.patch(upload, CONTENT[start : start + 4], start).status_code == 202
+        assert here.offset(upload) == there.offset(upload) == start + 4
+    refused(here.patch(upload, CONTENT[16:], 16), 416, "BLOB_UPLOAD_INVALID")
+    must_be_stored(there, here.finish(upload, Digest.of(CONTENT), CONTENT[20:]), CONTENT)
+    refused(there.http.get(upload), 404, "BLOB_UPLOAD_UNKNOWN")
