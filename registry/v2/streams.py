@@ -112,6 +112,8 @@ class BlobResponse(Response):
             for prologue, part in self._parts:
                 await self._send_part(prologue, part, send, gone)
             await send({"type": "http.response.body", "body": self._epilogue})
+        except ClientDisconnect:
+            return  # the status is sent, and nobody reads another
         finally:
             gone.cancel()
             self._blob.reader.close()

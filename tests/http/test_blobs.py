@@ -1,12 +1,15 @@
+import logging
 import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from storage.digest import Digest
-from tests.http.pushes import ABSENT, Repo, at_once, fresh, objects, refused
+from tests.http.pushes import ABSENT, Repo, at_once, basic, fresh, objects, port, refused
+from tests.http.raw import Client, eventually, get
 from tests.http.serving import Registry
 
 CONTENT = b"some content of a layer"
@@ -77,6 +80,46 @@ def test_blob_of_another_repository_is_unknown(registry: Registry, repo: Repo, d
 def test_digest_of_another_algorithm_names_no_blob_that_was_pushed_by_one(repo: Repo) -> None:
     repo.push_blob(CONTENT)
     refused(repo.blob(Digest.of(CONTENT, "sha512")), 404, "BLOB_UNKNOWN")
+
+
+@pytest.fixture(scope="module")
+def large(registry: Registry) -> tuple[Repo, Digest, int]:
+    """A blob that no buffer on its way can hold."""
+    repo, content = fresh(registry), bytes(40_000_000)
+    return repo, repo.push_blob(content), len(content)
+
+
+def test_download_that_is_broken_off_is_no_fault_of_the_server(
+    registry: Registry, large: tuple[Repo, Digest, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    repo, digest, size = large
+
+    def lines() -> list[dict[str, object]]:
+        return [record.__dict__ for record in caplog.records if record.__dict__.get("method") == "GET"]
+
+    with caplog.at_level(logging.INFO, "cove.access"):
+        with Client(port(registry)) as client:
+            client.send(get(repo.url(f"blobs/{digest}"), basic()))
+            assert client.read().startswith(b"HTTP/1.1 200")
+        assert eventually(lines)
+    [line] = lines()
+    assert 0 < int(str(line["bytes_out"])) < size
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_blob_that_ends_while_it_is_sent_is_not_passed_off_as_whole(
+    registry: Registry, large: tuple[Repo, Digest, int]
+) -> None:
+    repo, digest, size = large
+    [file] = objects(registry, digest)
+    with repo.http.stream("GET", repo.url(f"blobs/{digest}")) as response:
+        pieces = response.iter_raw()
+        next(pieces)
+        os.truncate(file, 1000)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(pieces)
+    repo.push_blob(bytes(size))
+    assert len(repo.blob(digest).content) == size
 
 
 # What the client has already
