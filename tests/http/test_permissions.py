@@ -96,7 +96,6 @@ NOTHING: set[str] = set()
 PRINCIPALS = {
     "nobody": Principal(lambda registry, _: registry.client(), NOTHING, READ, known=False),
     "wrong password": Principal(basic("pat", "Wrong-horse1"), NOTHING, NOTHING, known=False),
-    "unknown user": Principal(basic("nobody-here"), NOTHING, NOTHING, known=False),
     "token of nobody": Principal(bearer(None), NOTHING, READ, known=False),
     "expired token": Principal(expired, NOTHING, NOTHING, known=False),
     "forged token": Principal(lambda registry, _: registry.bearer("a.b.c"), NOTHING, NOTHING, known=False),

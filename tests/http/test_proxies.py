@@ -2,17 +2,27 @@
 
 import base64
 import json
+from collections.abc import Iterator
 
 import jwt
 import pytest
+from starlette.requests import Request
 
 from auth.tokens import SigningKey, TokenIssuer
+from registry.config import Config
 from registry.values import networks
+from registry.web import Origin
 from storage.metadata import signing_keys, users
-from tests.http.conftest import Make
-from tests.http.serving import Registry
+from tests.http.serving import Registry, running
 
 PROXY = networks("127.0.0.0/8")
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A server that takes this machine for its proxy."""
+    with running(Config(data=tmp_path_factory.mktemp("proxied") / "data", trusted_proxies=PROXY)) as registry:
+        yield registry
 
 
 def realm(registry: Registry, **headers: str) -> str:
@@ -22,15 +32,13 @@ def realm(registry: Registry, **headers: str) -> str:
     return str(response.headers["www-authenticate"].split('"')[1])
 
 
-def test_forwarded_scheme_and_host_of_a_trusted_proxy_make_the_realm(make_registry: Make) -> None:
-    registry = make_registry(trusted_proxies=PROXY)
-    found = realm(registry, X_Forwarded_Proto="https", X_Forwarded_Host="cove.example:8443")
+def test_forwarded_scheme_and_host_of_a_trusted_proxy_make_the_realm(proxied: Registry) -> None:
+    found = realm(proxied, X_Forwarded_Proto="https", X_Forwarded_Host="cove.example:8443")
     assert found == "https://cove.example:8443/service/token"
 
 
-def test_scheme_alone_goes_with_the_host_of_the_request(make_registry: Make) -> None:
-    registry = make_registry(trusted_proxies=PROXY)
-    assert realm(registry, Host="cove.example", X_Forwarded_Proto="https") == "https://cove.example/service/token"
+def test_scheme_alone_goes_with_the_host_of_the_request(proxied: Registry) -> None:
+    assert realm(proxied, Host="cove.example", X_Forwarded_Proto="https") == "https://cove.example/service/token"
 
 
 def test_forwarded_headers_of_anybody_else_mean_nothing(registry: Registry) -> None:
@@ -40,19 +48,37 @@ def test_forwarded_headers_of_anybody_else_mean_nothing(registry: Registry) -> N
 
 @pytest.mark.parametrize("host", ["evil/x?y=", "evil?", "a@evil", "a,evil", 'evil"', "", "x" * 300])
 @pytest.mark.parametrize("path", ["/v2/", "/v2/open/app/tags/list", "/v2/_catalog"])
-def test_forwarded_host_that_is_no_host_is_400(make_registry: Make, path: str, host: str) -> None:
-    registry = make_registry(trusted_proxies=PROXY)
-    response = registry.bearer("a.b.c").get(path, headers={"X-Forwarded-Host": host})
+def test_forwarded_host_that_is_no_host_is_400(proxied: Registry, path: str, host: str) -> None:
+    response = proxied.bearer("a.b.c").get(path, headers={"X-Forwarded-Host": host})
     assert response.status_code == 400
     assert response.json()["errors"][0]["code"] == "NAME_INVALID"
     assert "www-authenticate" not in response.headers
 
 
-def test_forwarded_scheme_that_is_no_web_scheme_is_400(make_registry: Make) -> None:
-    registry = make_registry(trusted_proxies=PROXY)
+def test_forwarded_scheme_that_is_no_web_scheme_is_400(proxied: Registry) -> None:
     for scheme in ("javascript", "https://x", ""):
-        response = registry.client().get("/v2/", headers={"X-Forwarded-Proto": scheme})
+        response = proxied.client().get("/v2/", headers={"X-Forwarded-Proto": scheme})
         assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("127.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("127.0.0.1", "198.51.100.1, 192.0.2.7", "192.0.2.7"),
+        ("127.0.0.1", "198.51.100.1,127.0.0.2 , 127.0.0.3", "198.51.100.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", ", ,", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.2", "127.0.0.2"),
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        ("::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("::ffff:192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        ("127.0.0.1", "not an address", "not an address"),
+    ],
+)
+def test_client_is_the_last_address_that_no_proxy_of_ours_has(peer: str, forwarded: str, client: str) -> None:
+    request = Request({"type": "http", "client": (peer, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]})
+    assert Origin(proxies=PROXY).client(request) == client
 
 
 def claims_of(registry: Registry) -> tuple[SigningKey, dict[str, object]]:

@@ -9,6 +9,7 @@ import pytest
 from auth.roles import Role
 from registry.config import Config
 from tests.http.conftest import Make
+from tests.http.raw import Client
 from tests.http.serving import PASSWORD, Registry, running
 
 
@@ -173,6 +174,22 @@ def test_upload_begun_before_a_removal_cannot_be_continued(registry: Registry) -
     location = way.post("/v2/safe/app/blobs/uploads/").headers["location"]
     registry.members.remove("safe", "vic")
     assert way.patch(location, content=b"more").status_code == 403
+
+
+@pytest.mark.usefixtures("vic")
+def test_request_that_was_let_in_is_not_cut_in_the_middle(registry: Registry) -> None:
+    """Authority is asked for at the start: a long body may outlive its token."""
+    token = registry.token("vic", SCOPE)
+    location = registry.bearer(token).post("/v2/safe/app/blobs/uploads/").headers["location"]
+    with Client(int(registry.url.rpartition(":")[2])) as client:
+        head = f"PATCH {location} HTTP/1.1\r\nHost: cove\r\nAuthorization: Bearer {token}\r\nContent-Length: 8\r\n"
+        client.send(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert b"100 Continue" in client.read()  # the body is asked for once the request is let in
+        client.send(b"half")
+        registry.users.disable("vic")
+        client.send(b"rest")
+        assert client.answer().status == 202
+    assert registry.bearer(token).get(location).status_code == 401
 
 
 def test_second_server_over_the_same_data_refuses_as_soon(make_registry: Make) -> None:

@@ -1,21 +1,36 @@
 """Guessing passwords is slowed down, and nobody else notices."""
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
+from registry.config import Config
 from registry.values import networks
 from tests.http.conftest import Make
-from tests.http.serving import PASSWORD, Registry
+from tests.http.serving import PASSWORD, Registry, running
 
 FREE = 10
 
 
-@pytest.fixture
-def registry(make_registry: Make) -> Registry:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Addresses come from X-Forwarded-For here, as from behind a proxy."""
-    registry = make_registry(trusted_proxies=networks("127.0.0.1"))
-    registry.users.create("dev", PASSWORD)
-    return registry
+    folder = tmp_path_factory.mktemp("registry")
+    config = Config(data=folder / "data", admin_password=PASSWORD, trusted_proxies=networks("127.0.0.1"))
+    with running(config) as registry:
+        yield registry
+
+
+@pytest.fixture
+def registry(served: Registry) -> Registry:
+    """Nobody has failed yet, and no password of the user `dev`, who is new, was checked yet."""
+    with served.database.write() as tx:
+        tx.exec_driver_sql("DELETE FROM login_failures")
+    if any(user.name == "dev" for user in served.users.list()):
+        served.users.delete("dev")
+    served.users.create("dev", PASSWORD)
+    return served
 
 
 def attempt(registry: Registry, password: str, *, user: str = "dev", address: str = "192.0.2.1") -> httpx.Response:

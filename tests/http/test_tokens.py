@@ -96,10 +96,8 @@ def test_account_and_client_id_of_a_request_mean_nothing(registry: Registry) -> 
 @pytest.mark.parametrize("scopes", [(), ("repository:open/app:pull",)], ids=["no scope", "public scope"])
 @pytest.mark.parametrize("user", ["dev", "nobody-here"])
 def test_bad_credentials_are_401_in_both_forms_with_and_without_a_scope(
-    make_registry: Make, user: str, scopes: tuple[str, ...]
+    registry: Registry, user: str, scopes: tuple[str, ...]
 ) -> None:
-    registry = make_registry()
-    registry.users.create("dev", PASSWORD)
     parameters = {"scope": list(scopes)}
     by_header = registry.client(user, "Wrong-horse1").get("/service/token", params=parameters)
     by_form = sign_in(registry, user, "Wrong-horse1", scope=" ".join(scopes))
