@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -34,9 +35,9 @@ def users_of(package: str) -> list[str]:
 
 
 def are_within(names: list[str], *places: str) -> bool:
-    return all(
-        any(name == place or (place.endswith("/") and name.startswith(place)) for place in places) for name in names
-    )
+    """Whether each name is one of the places, which are files, folders with a slash at the end, or patterns."""
+    patterns = [place + "*" if place.endswith("/") else place for place in places]
+    return all(any(fnmatchcase(name, pattern) for pattern in patterns) for name in names)
 
 
 # package, and the only places that may import it
@@ -62,8 +63,8 @@ PLACES = [
     ("passlib", ["auth/passwords.py"]),
     ("cryptography", ["auth/tokens.py"]),
     ("prometheus_client", ["registry/metrics.py"]),
-    ("boto3", []),
-    ("botocore", []),
+    ("boto3", ["storage/s3*.py"]),
+    ("botocore", ["storage/s3*.py"]),
 ]
 
 
@@ -76,7 +77,7 @@ def test_package_is_imported_only_where_it_belongs(package: str, places: list[st
 def test_places_that_are_named_exist() -> None:
     for _, places in PLACES:
         for place in places:
-            assert (ROOT / place).exists(), place
+            assert "*" in place or (ROOT / place).exists(), place
 
 
 def test_grammar_is_pure() -> None:
