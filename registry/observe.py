@@ -1,5 +1,6 @@
 """What is seen from outside of each request: one line in the log, its numbers in the metrics, an id in the response."""
 
+import asyncio
 import logging
 import re
 import secrets
@@ -34,11 +35,21 @@ class Observer:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._answering: set[asyncio.Task[object]] = set()
+
+    async def rest(self) -> None:
+        """Return when no request is under way: also cancelled ones have work to finish, and need threads for it."""
+        while self._answering:
+            await asyncio.wait(self._answering)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        task = asyncio.current_task()
+        if task:
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
         seen = Seen(time.perf_counter(), _request_id(Headers(scope=scope).get("x-request-id")))
 
         async def counted_receive() -> Message:

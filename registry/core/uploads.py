@@ -23,7 +23,7 @@ from storage.metadata import uploads
 from storage.metadata.database import Database, Transaction
 from storage.metadata.uploads import UploadRecord
 
-CHECKPOINT_BYTES = 256 * 1024 * 1024
+CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 
 class Hashers:
