@@ -1,13 +1,14 @@
 """Uploads of blobs: begin, mount, append, finish, look, cancel (distribution spec, end-4 to 6, end-11 to 14)."""
 
 import asyncio
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from registry.core.blobs import Blobs
 from registry.core.uploads import OpenUpload, Uploads
-from registry.errors import DigestInvalid, SizeInvalid
+from registry.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
 from registry.oci.names import RepositoryName, parse_digest
 from registry.oci.ranges import parse_content_range
 from registry.v2.streams import pour, to_the_end
@@ -35,7 +36,12 @@ class UploadEndpoints:
         record = await to_the_end(self._threads.general, self._uploads.start, call.actor, call.repository, algorithm)
         if digest is None:
             return self._session(call, record, 202)
-        return await self._receive_last(call, record.id, digest, once=True)
+        try:
+            return await self._receive_last(call, record.id, digest)
+        except BaseException:
+            with suppress(BlobUploadUnknown):  # nobody knows of this session, so it does not outlive a failure
+                await to_the_end(self._threads.general, self._uploads.cancel, call.actor, call.repository, record.id)
+            raise
 
     async def patch(self, call: Call) -> Response:
         chunk = parse_content_range(call.header("content-range"))
@@ -61,18 +67,13 @@ class UploadEndpoints:
         self._uploads.cancel(call.actor, call.repository, call.path("upload"))
         return Response(status_code=204)
 
-    async def _receive_last(self, call: Call, upload_id: str, digest: Digest, *, once: bool = False) -> Response:
-        """Take the rest of the content. A session that nobody knows of, `once`, does not outlive a failure."""
+    async def _receive_last(self, call: Call, upload_id: str, digest: Digest) -> Response:
         chunk = parse_content_range(call.header("content-range"))
         _must_agree(call, chunk)
         upload = await self._open(call, upload_id, chunk, algorithm=digest.algorithm)
         try:
             await self._receive(call, upload, chunk)
             await to_the_end(self._threads.general, upload.finish, digest)
-        except BaseException:
-            if once:
-                await to_the_end(self._threads.general, self._uploads.cancel, call.actor, call.repository, upload_id)
-            raise
         finally:
             await to_the_end(self._threads.general, upload.close)
         return _created(call, digest)

@@ -285,6 +285,26 @@ def test_chunk_that_starts_elsewhere_is_refused_and_the_upload_lives_on(repo: Re
     must_be_stored(repo, repo.finish(upload, Digest.of(CONTENT), CONTENT[4:]), CONTENT)
 
 
+@pytest.mark.parametrize(("value", "status"), [("5-27", 416), ("0-99", 400), ("nonsense", 400), ("0-2", 400)], ids=str)
+def test_single_post_with_a_wrong_content_range_leaves_nothing(
+    registry: Registry, repo: Repo, value: str, status: int
+) -> None:
+    before = staged(registry)
+    params = {"digest": str(Digest.of(CONTENT))}
+    headers = {"Content-Range": value}
+    response = repo.http.post(repo.url("blobs/uploads/"), params=params, content=CONTENT, headers=headers)
+    assert (response.status_code, len(codes(response))) == (status, 1)
+    assert staged(registry) == before
+    refused(repo.blob(Digest.of(CONTENT)), 404, "BLOB_UNKNOWN")
+
+
+def test_single_post_with_its_content_range_is_taken(repo: Repo) -> None:
+    params = {"digest": str(Digest.of(CONTENT))}
+    headers = {"Content-Range": f"0-{len(CONTENT) - 1}"}
+    response = repo.http.post(repo.url("blobs/uploads/"), params=params, content=CONTENT, headers=headers)
+    must_be_stored(repo, response, CONTENT)
+
+
 MALFORMED_RANGES = (
     "",
     "-",
