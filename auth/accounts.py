@@ -1,15 +1,17 @@
 """Signing in: from a name and a password, or from a token, to an account that is allowed to act now."""
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from auth import throttle
 from auth.access import Actor
 from auth.basic import BadCredentials, Credentials
-from auth.passwords import PasswordChecker
+from auth.passwords import PasswordChecker, hash_password, is_outdated
 from auth.tokens import BadToken, Claims, TokenIssuer
 from storage.clock import now_ms
 from storage.metadata import users
-from storage.metadata.database import Database
+from storage.metadata.database import Database, DatabaseBusy, DatabaseFull
 from storage.metadata.users import UserRecord
 
 NOBODY = ""
@@ -33,6 +35,7 @@ class Accounts:
         self._checker = checker
         self._issuer = issuer
         self._clock = clock
+        self._renewing = threading.Lock()
 
     def sign_in(self, credentials: Credentials, address: str) -> UserRecord:
         """The account with that name and password, asked for from `address`.
@@ -57,6 +60,8 @@ class Accounts:
         if failed_before:
             with self._database.write() as tx:
                 throttle.forget_failures(tx, credentials.username, address)
+        if is_outdated(active.password_hash):
+            self._renew_hash(active, credentials.password)
         return active
 
     def by_token(self, token: str) -> Actor:
@@ -82,6 +87,21 @@ class Accounts:
         if user is None or user.is_disabled or user.credential_version != claims.version:
             raise BadToken("the account that the token was issued for has changed since")
         return user
+
+    def _renew_hash(self, user: UserRecord, password: str) -> None:
+        """Keep argon2id's hash of a right password instead of another program's; what was issued stays good.
+
+        One at a time, for many sign-ins of one account may have shared the check. Where it cannot be done now, it is
+        done at another sign-in.
+        """
+        if not self._renewing.acquire(blocking=False):
+            return
+        try:
+            renewed = hash_password(password)
+            with suppress(DatabaseBusy, DatabaseFull), self._database.write() as tx:
+                users.replace_hash(tx, user.id, user.password_hash, renewed)
+        finally:
+            self._renewing.release()
 
     def _record_failure(self, name: str, address: str) -> None:
         with self._database.write() as tx:

@@ -5,6 +5,8 @@ again and again: one `helm push` asks for eight tokens. So a password that was r
 keyed hash whose key lives and dies with this process. Equal checks at the same time share one hash, and when too many
 different ones wait, the next is refused rather than queued.
 
+Accounts that come from an htpasswd file keep their bcrypt hash until they sign in; argon2id takes its place then.
+
 Secrets that are long and random, such as those of robots, need none of this and are not this module's business.
 """
 
@@ -33,6 +35,10 @@ _CONTEXT = CryptContext(
     argon2__time_cost=2,
     argon2__parallelism=1,
 )
+# bcrypt under the names that htpasswd, PHP and others give it: version, cost, 22 characters of salt, 31 of hash.
+_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$([./A-Za-z0-9]{22})[./A-Za-z0-9]{31}")
+BCRYPT_BYTES = 72  # beyond them bcrypt does not look, so other passwords would be right as well
+BCRYPT_COST = 14  # about a second of a core
 _REQUIRED = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
 _READABLE = "".join(sorted(set(string.ascii_letters + string.digits) - set("0Oo1Iil")))
 _GENERATED_LENGTH = 20
@@ -40,6 +46,10 @@ _GENERATED_LENGTH = 20
 
 class WeakPassword(ValueError):
     """The password may not be set; the message tells people the rule."""
+
+
+class ForeignHash(ValueError):
+    """A hash that some other program made and that cannot be checked here; the message does not repeat it."""
 
 
 class TooBusy(Exception):
@@ -86,7 +96,36 @@ def hash_password(password: str) -> str:
 
 def verify_password(password: str, stored_hash: str) -> bool:
     """Whether the hash is that of the password; as slow as hashing. A text that is no hash raises `ValueError`."""
+    if is_outdated(stored_hash):
+        return _verify_bcrypt(password.encode(), stored_hash.encode())
     return bool(_CONTEXT.verify(password, stored_hash))
+
+
+def is_outdated(stored_hash: str) -> bool:
+    """Whether the hash was taken over from elsewhere, and argon2id shall take its place when the password is known."""
+    return _BCRYPT.fullmatch(stored_hash) is not None
+
+
+def check_foreign_hash(text: str) -> None:
+    """Raise `ForeignHash` unless the text is a bcrypt hash that `verify_password` can check within about a second."""
+    match = _BCRYPT.fullmatch(text)
+    if match is None:
+        raise ForeignHash("the hash is not bcrypt's: make it with `htpasswd -B`")
+    if not 4 <= int(match[1]) <= BCRYPT_COST:
+        raise ForeignHash(f"the hash has a cost of {int(match[1])}: only 4 to {BCRYPT_COST} is taken")
+    import bcrypt  # noqa: PLC0415 -- most registries never have such a hash
+
+    try:
+        bcrypt.hashpw(b"", f"$2b$04${match[2]}".encode())
+    except ValueError:  # the salt's last character stands for two bits only, and most values are none of the four
+        raise ForeignHash("the hash is damaged: bcrypt never writes such a salt") from None
+
+
+def _verify_bcrypt(password: bytes, stored_hash: bytes) -> bool:
+    import bcrypt  # noqa: PLC0415 -- as above
+
+    # A longer password is wrong, but takes as long as any other.
+    return bcrypt.checkpw(password[:BCRYPT_BYTES], stored_hash) and len(password) <= BCRYPT_BYTES
 
 
 class PasswordChecker:

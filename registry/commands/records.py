@@ -25,8 +25,9 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The registry's data, open."""
+    """The registry's data, open, and the settings that say where it is."""
 
+    config: Config
     database: Database
     store: BlobStore
 
@@ -60,7 +61,7 @@ def on_data(command: Callable[..., Done | list[Record]]) -> Callable[..., None]:
 @contextmanager
 def _opened(config: Config) -> Iterator[Data]:
     with closing(open_database(config, must_exist=True)) as database:
-        yield Data(database, open_store(storage_url(config)))
+        yield Data(config, database, open_store(storage_url(config)))
 
 
 def read_password(*, from_stdin: bool) -> str:

@@ -74,7 +74,7 @@ class Manifests:
             now = self._clock()
             row = repositories.get_or_create(tx, repository, now)
             missing = self._must_be_complete(tx, row.id, manifest)
-            manifest_id = _store(tx, row.id, digest, manifest, content, now=now)
+            manifest_id = store(tx, row.id, digest, manifest, content, now=now)
             for tag in wanted:
                 tags.point(tx, row.id, tag, manifest_id, now)
         return Pushed(digest, manifest.subject, wanted, missing)
@@ -125,7 +125,8 @@ class Manifests:
         return self._sparse == "all" or (self._sparse == "indexes" and reference.kind == "manifest")
 
 
-def _store(tx: Transaction, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
+def store(tx: Transaction, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
+    """Put a manifest into a repository, whatever it lacks, and return its id."""
     known = manifests.find(tx, repository_id, str(digest))
     if known is None:
         return manifests.add(

@@ -35,6 +35,16 @@ def find(tx: Connection, digest: str) -> BlobRecord | None:
     return BlobRecord(*row) if row else None
 
 
+def find_many(tx: Connection, digests: Iterable[str]) -> dict[str, BlobRecord]:
+    """Those of the digests that are known, as `find` knows them: never for answering a client."""
+    wanted = list(digests)
+    found: dict[str, BlobRecord] = {}
+    for start in range(0, len(wanted), _BATCH):
+        chosen = select(blobs).where(blobs.c.digest.in_(wanted[start : start + _BATCH]))
+        found.update((row.digest, BlobRecord(*row)) for row in tx.execute(chosen))
+    return found
+
+
 def find_linked(tx: Connection, repository_id: int, digest: str) -> BlobRecord | None:
     row = tx.execute(_LINKED, {"repository_id": repository_id, "digest": digest}).one_or_none()
     return BlobRecord(*row) if row else None

@@ -51,6 +51,17 @@ def find_by_tag(tx: Connection, repository_id: int, tag: str) -> ManifestRecord 
     return ManifestRecord(*row) if row else None
 
 
+def find_many(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[str, ManifestRecord]:
+    wanted = list(digests)
+    found: dict[str, ManifestRecord] = {}
+    for start in range(0, len(wanted), _BATCH):
+        chosen = _HEAD.where(
+            manifests.c.repository_id == repository_id, manifests.c.digest.in_(wanted[start : start + _BATCH])
+        )
+        found.update((row.digest, ManifestRecord(*row)) for row in tx.execute(chosen))
+    return found
+
+
 def content(tx: Connection, manifest_id: int) -> bytes:
     return bytes(tx.execute(_CONTENT, {"id": manifest_id}).scalar_one())
 

@@ -70,6 +70,12 @@ def remove(tx: Connection, user_id: int) -> None:
     tx.execute(delete(users).where(users.c.id == user_id))
 
 
+def replace_hash(tx: Connection, user_id: int, old_hash: str, new_hash: str) -> None:
+    """Another hash of the same password, unless the password was changed meanwhile; what was issued stays good."""
+    same = (users.c.id == user_id) & (users.c.password_hash == old_hash)
+    tx.execute(update(users).where(same).values(password_hash=new_hash))
+
+
 def _change(tx: Connection, user_id: int, **values: object) -> None:
     newer = users.c.credential_version + 1
     tx.execute(update(users).where(users.c.id == user_id).values(credential_version=newer, **values))

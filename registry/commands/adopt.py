@@ -1,0 +1,119 @@
+"""`cove adopt`: the storage of docker-distribution, taken over where it lies."""
+
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from registry.app import storage_url
+from registry.commands.failures import Failure
+from registry.commands.records import Data, Done, Record, on_data
+from registry.core.adoption import Adoption
+from registry.core.legacy_files import AdoptionReport
+from storage.legacy import NotLegacyStorage, find_root
+from storage.metadata import blobs
+
+_PROGRESS_SECONDS = 0.2
+
+
+@click.command("adopt")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--verify", is_flag=True, help="Read every blob and leave out those that are damaged.")
+@on_data
+def command(data: Data, path: Path, *, verify: bool) -> Done:
+    """Take over the storage of registry:2 or Harbor in place.
+
+    PATH is the folder that holds docker/registry/v2, or one of these. No blob is copied and nothing is deleted: Cove
+    uses the files where they are, so COVE_STORAGE_URL must name the same folder. Missing projects are made, and are
+    private; a repository without a project goes into `library`. What is damaged is reported and left out.
+
+    It can be run again after more pushes to the old registry; at last, stop that, run it once more and start Cove.
+    Harbor keeps its own list of tags: those made or deleted on its page are not known to its storage.
+    """
+    try:
+        root = find_root(path)
+    except NotLegacyStorage as error:
+        raise Failure(str(error)) from error
+    _must_be_in_place(data, root)
+    progress = _Progress()
+    limit = data.config.manifest_limit_bytes
+    report = Adoption(data.database, data.store, root, manifest_limit=limit, verify=verify, progress=progress).run()
+    progress.clear()
+    return Done(_record(root, report), _sentences(root, report))
+
+
+class _Progress:
+    """One line of counts on standard error, for people only."""
+
+    def __init__(self) -> None:
+        self._shown_at = 0.0
+        self._is_seen = sys.stderr.isatty()
+
+    def __call__(self, report: AdoptionReport) -> None:
+        if not self._is_seen or time.monotonic() - self._shown_at < _PROGRESS_SECONDS:
+            return
+        self._shown_at = time.monotonic()
+        manifests, tags = report.manifests + report.manifests_before, report.tags + report.tags_before
+        verified = f", {_size(report.bytes_read)} verified" if report.bytes_read else ""
+        click.echo(f"\r\033[K{manifests:,} manifests, {tags:,} tags{verified}", nl=False, err=True)
+
+    def clear(self) -> None:
+        if self._shown_at:
+            click.echo("\r\033[K", nl=False, err=True)
+
+
+def _must_be_in_place(data: Data, root: Path) -> None:
+    url = urlsplit(storage_url(data.config))
+    place = Path(unquote(url.path))
+    if url.scheme in {"", "file"} and place.is_dir() and place.samefile(root):
+        return
+    with data.database.read() as tx:
+        kept, _ = blobs.count(tx)
+    if kept:
+        raise Failure(
+            f"this registry keeps its blobs elsewhere and has {kept} already: adopt {root} into a new one,"
+            f" with another data folder and COVE_STORAGE_URL={root.as_uri()}"
+        )
+    raise Failure(
+        f"the files are used where they are, so set COVE_STORAGE_URL={root.as_uri()} for this and for `cove serve`"
+    )
+
+
+def _record(root: Path, report: AdoptionReport) -> Record:
+    return {"root": str(root), **asdict(report), "public_projects": sorted(report.public_projects)}
+
+
+def _sentences(root: Path, report: AdoptionReport) -> str:
+    lines = [
+        f"Adopted from {root}:",
+        f"  {report.projects:,} new projects, {report.repositories:,} new repositories",
+        f"  {report.manifests:,} manifests; {report.manifests_before:,} were here before",
+        f"  {report.tags:,} tags, {report.tags_moved:,} moved; {report.tags_before:,} were here before",
+        f"  {report.blobs:,} blobs of {_size(report.bytes)}, where they are",
+    ]
+    if report.tags_kept:
+        lines.append(f"Tags that were pushed here later than there, and stay as they are: {report.tags_kept:,}.")
+    if report.problems:
+        lines.append(f"Problems: {len(report.problems):,}.")
+        lines += [f"  {_printable(problem.path)} {_printable(problem.what)}" for problem in report.problems]
+    for project in sorted(report.public_projects):
+        lines.append(f"Everybody may pull from {project}: `cove project private {project}` changes that.")
+    lines.append("From now on only one of the two registries may write: keep the old one stopped, or read-only.")
+    return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """A file's name may be no text at all, or one that steers the terminal."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} bytes"
+    value, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:,.1f} {units[0]}"
