@@ -105,7 +105,9 @@ def test_disk_full_of_blobs_refuses_more_and_everything_else_goes_on(full: Serve
         assert_full(client.patch(upload, content=bytes(MIB)))
         assert kept(client, upload) == 4 * MIB
         ledger.verify(client)
-        ledger.point(client, "late", client.get("/v2/library/full/manifests/early").content)
+        manifest = client.get("/v2/library/full/manifests/early").content
+        for number in range(2):
+            ledger.point(client, f"late{number}", manifest + b" " * (3_000_000 + number))
         assert token_status(client) == 200
         expect(client.delete(upload), 204)
         ledger.push(client, "after", MIB)
