@@ -100,10 +100,10 @@ def test_disk_full_of_blobs_refuses_more_and_everything_else_goes_on(full: Serve
     with full.client() as client:
         early = ledger.push(client, "early", MIB)
         upload = begin(client, "library/full")
-        expect(client.patch(upload, content=bytes(4 * MIB)), 202)
+        expect(client.patch(upload, content=bytes(20 * MIB)), 202)
         fill_with_blobs(client)
         assert_full(client.patch(upload, content=bytes(MIB)))
-        assert kept(client, upload) == 4 * MIB
+        assert kept(client, upload) == 20 * MIB
         ledger.verify(client)
         manifest = client.get("/v2/library/full/manifests/early").content
         for number in range(2):
