@@ -27,8 +27,8 @@ class Registry:
     address: str
     data: Path
 
-    def cove(self, *arguments: str, stdin: str = "") -> None:
-        """Run a command such as `project add` on the server's data."""
+    def cove(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command such as `project add` on the server's data; gives its standard output."""
         done = subprocess.run(
             [*COVE, *arguments, "--data", str(self.data)],
             input=stdin,
@@ -40,6 +40,7 @@ class Registry:
             check=False,
         )
         assert done.returncode == 0, f"cove {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def add_user(self, name: str) -> None:
         self.cove("user", "add", name, stdin=f"{password_of(name)}\n")
