@@ -7,12 +7,16 @@ which location is the database's business. Bytes first go to a *staged* place th
     stage -> open_staged/append/checkpoint ... -> commit -> open/size -> delete
                                                -> discard
 
+What is staged has a name that may change with every checkpoint: it says all that it takes to go on, anywhere. Whoever
+stages keeps the newest name, together with the number of bytes that it stands for.
+
 Errors:
 
     BlobStoreError           the medium failed, or the name cannot be one of this store's
     +-- BlobMissing          nothing is kept at that location, or a staged place is gone
     +-- StagedBusy           another writer, in this process or another, has the staged place open
     +-- StoreFull            the disk or the quota of the medium is exhausted
+    +-- StoreUnavailable     the medium does not answer at the moment; nothing that was acknowledged is lost
 """
 
 from collections.abc import Iterator
@@ -37,32 +41,55 @@ class StoreFull(BlobStoreError):
     """No space is left; what was acknowledged before stays."""
 
 
+class StoreUnavailable(BlobStoreError):
+    """The medium does not answer at the moment; what was acknowledged before stays."""
+
+
 class StagedWriter(Protocol):
-    """Appends to a staged place and keeps every other writer out until `close`, or until its process dies.
+    """Appends to a staged place. Not for several threads at once.
+
+    What `checkpoint` and `commit` return is to be saved before anything else is asked of the writer: the next call,
+    also `close`, drops what only the name before it leads to. Whoever could not save it calls `revoke` instead.
 
     An error in `append`, `checkpoint` or `commit` closes the writer. After `StoreFull` from the first two the staged
     place has its checkpointed bytes; after other errors it may be gone, and the content is sent again from the start.
     """
 
     def start_at(self, offset: int) -> None:
-        """Continue after `offset` bytes, as many as a checkpoint kept, and forget what was written beyond them.
+        """Continue after `offset` bytes, and forget what was written beyond them.
 
-        Raises `BlobMissing` when fewer than `offset` bytes are left.
+        The offset is 0 or what the checkpoint kept that gave the place its name; a store need not be able to continue
+        elsewhere. Raises `BlobMissing` when it cannot, or when fewer than `offset` bytes are left.
         """
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Write `data` at the end. Raises `StoreFull`."""
 
-    def checkpoint(self) -> None:
-        """Return when every byte appended so far would survive a loss of power. Raises `StoreFull`."""
+    def checkpoint(self) -> str:
+        """Return when every byte appended so far would survive a loss of power: the name to go on by.
+
+        Costs nothing when nothing was appended. Raises `StoreFull`.
+        """
+
+    def read(self) -> Iterator[bytes]:
+        """Everything appended so far, from the start, in pieces. The place may have a new name then: see `checkpoint`.
+
+        The iteration raises `BlobMissing` when bytes were lost.
+        """
 
     def commit(self, digest: Digest, size: int) -> str:
         """Make the first `size` bytes an object, close the writer and return the object's location.
 
-        The location is durable and was never used before. Bytes beyond `size` are forgotten, and the staged place is
-        gone. The digest only helps people find the object: the caller has verified it, and does so while this writer
-        keeps the others from changing the bytes. Raises `BlobMissing` when there are fewer than `size` bytes,
+        The location is durable and was never used for other bytes. Bytes beyond `size` are forgotten, and the staged
+        place is gone. The digest only helps people find the object: the caller has verified it, and does so while this
+        writer keeps the others from changing the bytes. Raises `BlobMissing` when there are fewer than `size` bytes,
         `StoreFull`. After an error the commit may be tried again: it succeeds only if no byte was lost.
+        """
+
+    def revoke(self) -> None:
+        """Take the last `checkpoint` or `commit` back, because what it returned could not be saved; close the writer.
+
+        What the place's former name leads to stays: that belongs to whoever has the session's row.
         """
 
     def close(self) -> None:
@@ -84,17 +111,23 @@ class BlobReader(Protocol):
 
 
 class BlobStore(Protocol):
+    @property
+    def excludes_writers(self) -> bool:
+        """Whether the store keeps a second writer out itself, and knows which places are gone.
+
+        Where it does not, the caller does both, by the session's row: it opens a place only while nobody else may, and
+        commits it only together with the end of its row. Whoever has ended the row, and nobody else, may discard it.
+        """
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """After how many bytes a checkpoint is worth its price, in an upload that goes on."""
+
     def stage(self) -> str:
         """A new, empty staged place; its name goes into the upload session's row. Raises `StoreFull`."""
 
     def open_staged(self, staged: str) -> StagedWriter:
         """Open a staged place for writing at its end. Raises `BlobMissing`, `StagedBusy`."""
-
-    def read_staged(self, staged: str, size: int) -> Iterator[bytes]:
-        """The first `size` bytes of a staged place in pieces; a writer may have it open.
-
-        The iteration raises `BlobMissing` when there are fewer.
-        """
 
     def commit(self, staged: str, digest: Digest, size: int) -> str:
         """Open a staged place and `StagedWriter.commit` it; for bytes that no other writer can be changing.
@@ -113,3 +146,6 @@ class BlobStore(Protocol):
 
     def delete(self, location: str) -> None:
         """Delete an object for good; one that is gone already is fine."""
+
+    def url(self, location: str, seconds: int) -> str | None:
+        """An address where anybody may read the object for so many seconds; None where the store has none."""

@@ -33,7 +33,8 @@ from pathlib import Path, PurePosixPath
 from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoreFull
 from storage.digest import Digest
 
-PIECE = 1 << 20  # bytes that `read_staged` yields at once
+PIECE = 1 << 20  # bytes that `DiskWriter.read` yields at once
+CHECKPOINT_BYTES = 64 << 20  # bytes after which an upload that goes on is worth a checkpoint
 WRITEBACK_STEP = 8 << 20  # bytes appended before their write-back is started
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
@@ -82,6 +83,7 @@ class DiskWriter:
         self._kept = self._end  # bytes that stay when the disk is full
         self._flushed = self._end  # bytes whose write-back has been started
         self._name_kept = False  # whether the file's name is known to survive a loss of power
+        self._object: Path | None = None  # what a commit has made of the file
 
     def start_at(self, offset: int) -> None:
         """Continue after `offset` bytes, which a checkpoint has kept. Raises `BlobMissing` when there are fewer."""
@@ -109,7 +111,7 @@ class DiskWriter:
             _start_writeback(descriptor, self._flushed, self._end)
             self._flushed = self._end
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> str:
         """Return when every byte appended so far would survive a loss of power. Raises `StoreFull`."""
         descriptor = self._file.fileno()
         with self._giving_up_on_errors():
@@ -117,6 +119,17 @@ class DiskWriter:
             if not self._name_kept:
                 _sync_folder(self._path.parent)
         self._kept, self._name_kept = self._end, True
+        return str(self._path.relative_to(self._folders.root))
+
+    def read(self) -> Iterator[bytes]:
+        """Everything appended so far, from the start, in pieces."""
+        for offset in range(0, self._end, PIECE):
+            wanted = min(PIECE, self._end - offset)
+            with _plain_errors(self._path):
+                piece = os.pread(self._file.fileno(), wanted, offset)
+            if len(piece) < wanted:
+                raise BlobMissing(f"{self._path} has {offset + len(piece)} bytes, not {self._end}")
+            yield piece
 
     def commit(self, digest: Digest, size: int) -> str:
         """Make the first `size` bytes an object, close the writer and return the object's location."""
@@ -130,7 +143,14 @@ class DiskWriter:
             except OSError:
                 target.unlink()
                 raise
+        self._object = target
         return str(target.relative_to(self._folders.root))
+
+    def revoke(self) -> None:
+        """Delete what a commit has made; a checkpoint needs nothing, since the next writer says where it starts."""
+        self.close()
+        if self._object:
+            _remove(self._object)
 
     def close(self) -> None:
         """Unlock and close the file; a second time does nothing."""
@@ -196,6 +216,9 @@ class DiskStore:
     still write.
     """
 
+    excludes_writers = True
+    checkpoint_bytes = CHECKPOINT_BYTES
+
     def __init__(self, root: Path, *, reserve: int = 0) -> None:
         self._reserve = reserve
         self._root = root.absolute()
@@ -216,14 +239,6 @@ class DiskStore:
             on_error.pop_all()
         return DiskWriter(path, file, self._folders, self._reserve)
 
-    def read_staged(self, staged: str, size: int) -> Iterator[bytes]:
-        with closing(DiskReader(self._staged_path(staged))) as reader:
-            for offset in range(0, size, PIECE):
-                piece = reader.read(offset, min(PIECE, size - offset))
-                if len(piece) < min(PIECE, size - offset):
-                    raise BlobMissing(f"{staged} has {offset + len(piece)} bytes, not {size}")
-                yield piece
-
     def commit(self, staged: str, digest: Digest, size: int) -> str:
         return self.open_staged(staged).commit(digest, size)
 
@@ -243,6 +258,9 @@ class DiskStore:
 
     def delete(self, location: str) -> None:
         _remove(self._path(location))
+
+    def url(self, location: str, seconds: int) -> None:  # noqa: ARG002  # the protocol's names
+        return None
 
     def _path(self, location: str) -> Path:
         """Where a location is; one that could lead out of the root raises `BlobStoreError`."""

@@ -106,7 +106,7 @@ class Blobs:
         try:
             superseded = self._insert(digest, size, location, damaged, join)
         except BaseException:
-            self._store.delete(location)
+            writer.revoke()
             raise
         if superseded:
             self.reclaim(superseded)

@@ -8,12 +8,14 @@ between two requests, and the row keeps the digest of what it counts; only when 
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from auth.access import Actor
 from registry.core import repositories
 from registry.core.blobs import Blobs
+from registry.core.claims import Claim, claim
 from registry.core.repositories import Repository
 from registry.errors import BlobUploadUnknown, DigestInvalid, UploadRangeInvalid
 from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter
@@ -22,8 +24,6 @@ from storage.digest import Digest, Hasher, new_hasher
 from storage.metadata import uploads
 from storage.metadata.database import Database, Transaction
 from storage.metadata.uploads import UploadRecord
-
-CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 
 class Hashers:
@@ -62,14 +62,12 @@ class Uploads:
         *,
         expiry_seconds: int,
         clock: Callable[[], int] = now_ms,
-        checkpoint_bytes: int = CHECKPOINT_BYTES,
     ) -> None:
         self._database = database
         self._store = store
         self._blobs = blobs
         self._expiry_ms = expiry_seconds * 1000
         self._clock = clock
-        self._checkpoint_bytes = checkpoint_bytes
         self._hashers = Hashers()
 
     def start(self, actor: Actor, repository: Repository, algorithm: str = "sha256") -> UploadRecord:
@@ -106,14 +104,18 @@ class Uploads:
     def cancel(self, actor: Actor, repository: Repository, upload_id: str) -> None:
         """End a session and drop its bytes. Raises `BlobUploadUnknown`.
 
-        The bytes go first: on a full disk they make the room that removing the row takes.
+        On a disk the bytes go first: when it is full they make the room that removing the row takes. Without locks the
+        row goes first, since the bytes belong to whoever removed it: a commit may have made them a blob meanwhile.
         """
         record = self.find(actor, repository, upload_id)
-        self._store.discard(record.staged)
+        if self._store.excludes_writers:
+            self._store.discard(record.staged)
         with self._database.write() as tx:
-            if not uploads.remove(tx, record.id):
-                raise _unknown()
+            staged = uploads.remove(tx, record.id)
+        if staged is None:
+            raise _unknown()
         self._hashers.drop(record.id)
+        self._store.discard(staged)
 
     def open(
         self,
@@ -132,53 +134,60 @@ class Uploads:
 
         Raises `BlobUploadUnknown`, and `UploadRangeInvalid` for a wrong `first_byte` or while another request appends.
         """
-        try:
+        with _plainly(), ExitStack() as on_error:
+            claimed = self._claim(self.find(actor, repository, upload_id))
+            on_error.callback(claimed.release)
             writer = self._store.open_staged(self.find(actor, repository, upload_id).staged)
-        except StagedBusy:
-            raise UploadRangeInvalid("another request is sending to this upload") from None
-        except BlobMissing:
-            raise _unknown() from None
-        try:
+            on_error.callback(writer.close)
             # What was found before is stale: only from here on nobody else moves the session.
             record = self.find(actor, repository, upload_id)
             _must_continue(record, first_byte)
             writer.start_at(record.size)
-        except BaseException as error:
-            writer.close()
-            raise _unknown() if isinstance(error, BlobMissing) else error from None
-        return OpenUpload(self, record, writer, algorithm or record.algorithm, autosave=autosave)
+            on_error.pop_all()
+        return OpenUpload(self, record, writer, claimed, algorithm or record.algorithm, autosave=autosave)
 
-    def _advance(self, old: UploadRecord, size: int, algorithm: str, hasher: Hasher | None) -> UploadRecord:
-        digest = f"{algorithm}:{hasher.copy().hexdigest()}" if hasher else None
-        new = replace(old, size=size, digest=digest, expires_at=self._clock() + self._expiry_ms)
-        with self._database.write() as tx:
-            if not uploads.advance(tx, old.id, old=old.size, new=size, digest=digest, expires_at=new.expires_at):
-                raise _unknown()
+    def _claim(self, record: UploadRecord) -> Claim:
+        return claim(self._database, record.id, locks=self._store.excludes_writers, clock=self._clock)
+
+    def _advance(
+        self, old: UploadRecord, writer: StagedWriter, size: int, digest: str | None, held: Claim
+    ) -> UploadRecord:
+        """Keep what the writer has, and make the row say so."""
+        staged = writer.checkpoint()
+        new = replace(old, staged=staged, size=size, digest=digest, expires_at=self._clock() + self._expiry_ms)
+        with ExitStack() as on_error:
+            on_error.callback(writer.revoke)
+            with self._database.write() as tx:
+                if not uploads.advance(tx, old, new, held.token):
+                    raise _unknown()
+            on_error.pop_all()
         return new
 
-    def _commit(self, record: UploadRecord, writer: StagedWriter, digest: Digest, size: int) -> None:
+    def _commit(self, record: UploadRecord, writer: StagedWriter, digest: Digest, size: int, held: Claim) -> None:
         def join(tx: Transaction) -> int:
-            if not uploads.remove(tx, record.id):
+            if not uploads.finish(tx, record.id, held.token):
                 raise _unknown()
             return record.repository_id
 
         self._blobs.commit(writer, digest, size, join)
-
-    def _hash_again(self, record: UploadRecord, size: int, algorithm: str) -> Digest:
-        hasher = new_hasher(algorithm)
-        for piece in self._store.read_staged(record.staged, size):
-            hasher.update(piece)
-        return Digest(algorithm, hasher.hexdigest())
 
 
 class OpenUpload:
     """A session in the hands of one request. Not thread-safe; call its methods one after the other."""
 
     def __init__(
-        self, owner: Uploads, record: UploadRecord, writer: StagedWriter, algorithm: str, *, autosave: bool
+        self,
+        owner: Uploads,
+        record: UploadRecord,
+        writer: StagedWriter,
+        held: Claim,
+        algorithm: str,
+        *,
+        autosave: bool,
     ) -> None:
         self._owner = owner
         self._writer = writer
+        self._held = held
         self._algorithm = algorithm
         self._autosave = autosave
         self._finished = False
@@ -188,17 +197,20 @@ class OpenUpload:
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then."""
-        self._writer.append(data)
+        with _plainly():
+            self._writer.append(data)
+            self._held.renew()
         if self._hasher:
             self._hasher.update(data)
         self.size += len(data)
-        if self._autosave and self.size - self.record.size >= self._owner._checkpoint_bytes:
+        if self._autosave and self.size - self.record.size >= self._owner._store.checkpoint_bytes:
             self.save()
 
     def save(self) -> UploadRecord:
         """Make what was appended part of the session. Raises `BlobUploadUnknown` when it has ended meanwhile."""
-        self._writer.checkpoint()
-        self.record = self._owner._advance(self.record, self.size, self._algorithm, self._hasher)
+        digest = f"{self._algorithm}:{self._hasher.copy().hexdigest()}" if self._hasher else None
+        with _plainly():
+            self.record = self._owner._advance(self.record, self._writer, self.size, digest, self._held)
         return self.record
 
     def finish(self, digest: Digest) -> None:
@@ -207,16 +219,14 @@ class OpenUpload:
         Raises `DigestInvalid` when the content is another; the session goes on then as if nothing had been appended.
         Raises `BlobUploadUnknown` when the session was cancelled meanwhile.
         """
-        try:
+        with _plainly():
             found = self._digest(digest.algorithm)
             if found != digest:
                 raise DigestInvalid(
                     f"the uploaded content has digest {found}, not {digest}",
                     {"expected": str(digest), "got": str(found)},
                 )
-            self._owner._commit(self.record, self._writer, digest, self.size)
-        except BlobMissing:
-            raise _unknown() from None
+            self._owner._commit(self.record, self._writer, digest, self.size, self._held)
         self._finished = True
 
     def close(self) -> None:
@@ -224,6 +234,8 @@ class OpenUpload:
         if self._hasher and self.size == self.record.size and not self._finished:
             self._owner._hashers.keep(self.record, self._algorithm, self._hasher)
         self._writer.close()
+        if not self._finished:
+            self._held.release()
 
     def _digest(self, algorithm: str) -> Digest:
         if self._hasher and self._algorithm == algorithm:
@@ -231,7 +243,30 @@ class OpenUpload:
         saved = self.record.digest
         if saved and self.size == self.record.size and saved.startswith(f"{algorithm}:"):
             return Digest.parse(saved)
-        return self._owner._hash_again(self.record, self.size, algorithm)
+        return self._hash_again(algorithm)
+
+    def _hash_again(self, algorithm: str) -> Digest:
+        """Read everything. Keeps the session alive where reading changes what its store has."""
+        hasher = new_hasher(algorithm)
+        for piece in self._writer.read():
+            hasher.update(piece)
+            self._held.renew()
+        if not self._owner._store.excludes_writers:
+            self.record = self._owner._advance(
+                self.record, self._writer, self.record.size, self.record.digest, self._held
+            )
+        return Digest(algorithm, hasher.hexdigest())
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Say in the spec's words what stands in a writer's way."""
+    try:
+        yield
+    except StagedBusy:
+        raise UploadRangeInvalid("another request is sending to this upload") from None
+    except BlobMissing:
+        raise _unknown() from None
 
 
 def _must_continue(record: UploadRecord, first_byte: int | None) -> None:

@@ -150,6 +150,9 @@ uploads = Table(
     # Digest of the first `size` bytes, where the process that received them knew it.
     Column("digest", Text),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    # Who writes to the session, and until when that holds; for stores that cannot keep a second writer out themselves.
+    Column("claim", Text),
+    Column("claimed_until", BigInteger),
 )
 
 # Objects that no blob names any more and that are still to be deleted from the store.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from storage.metadata.tables import repositories, uploads
 
@@ -19,7 +19,7 @@ class UploadRecord:
     expires_at: int
 
 
-_FIND = select(uploads).where(
+_FIND = select(*(uploads.c[name] for name in UploadRecord.__slots__)).where(
     uploads.c.id == bindparam("id"),
     uploads.c.repository_id == bindparam("repository_id"),
     uploads.c.user_id.is_not_distinct_from(bindparam("user_id")),
@@ -39,19 +39,48 @@ def add(tx: Connection, record: UploadRecord) -> None:
     tx.execute(insert(uploads).values(**columns))
 
 
-def advance(tx: Connection, upload_id: str, *, old: int, new: int, digest: str | None, expires_at: int) -> bool:
-    """Move the session from `old` to `new` bytes, unless somebody else moved it meanwhile (compare and swap)."""
+def advance(tx: Connection, old: UploadRecord, new: UploadRecord, claim: str | None) -> bool:
+    """Move the session on, unless somebody else moved it or claimed it meanwhile (compare and swap)."""
     moved = (
         update(uploads)
-        .where(uploads.c.id == upload_id, uploads.c.size == old)
-        .values(size=new, digest=digest, expires_at=expires_at)
+        .where(uploads.c.id == old.id, uploads.c.size == old.size, uploads.c.claim.is_not_distinct_from(claim))
+        .values(staged=new.staged, size=new.size, digest=new.digest, expires_at=new.expires_at)
     )
     return tx.execute(moved).rowcount == 1
 
 
-def remove(tx: Connection, upload_id: str) -> bool:
-    """Drop a session; tells whether it was there. Whoever drops it owns its staged bytes."""
-    return tx.execute(delete(uploads).where(uploads.c.id == upload_id)).rowcount == 1
+def claim(tx: Connection, upload_id: str, token: str, *, now: int, until: int) -> bool:
+    """Claim the session, unless somebody else has it; tells whether that succeeded."""
+    is_free = or_(uploads.c.claim.is_(None), uploads.c.claimed_until <= now)
+    taken = update(uploads).where(uploads.c.id == upload_id, is_free).values(claim=token, claimed_until=until)
+    return tx.execute(taken).rowcount == 1
+
+
+def renew(tx: Connection, upload_id: str, token: str, until: int) -> bool:
+    """Make a claim last on; tells whether it still held."""
+    renewed = update(uploads).where(uploads.c.id == upload_id, uploads.c.claim == token).values(claimed_until=until)
+    return tx.execute(renewed).rowcount == 1
+
+
+def release(tx: Connection, upload_id: str, token: str) -> None:
+    """Give a claim back; one that is gone is fine."""
+    held = update(uploads).where(uploads.c.id == upload_id, uploads.c.claim == token)
+    tx.execute(held.values(claim=None, claimed_until=None))
+
+
+def finish(tx: Connection, upload_id: str, claim: str | None) -> bool:
+    """Drop a session whose bytes became a blob; tells whether it was there and still claimed so."""
+    finished = delete(uploads).where(uploads.c.id == upload_id, uploads.c.claim.is_not_distinct_from(claim))
+    return tx.execute(finished).rowcount == 1
+
+
+def remove(tx: Connection, upload_id: str) -> str | None:
+    """Drop a session, whoever writes to it, and return its staged place; None if there is no such session.
+
+    Whoever drops a session owns its staged bytes.
+    """
+    removed = delete(uploads).where(uploads.c.id == upload_id).returning(uploads.c.staged)
+    return tx.execute(removed).scalar()
 
 
 def list_staged(tx: Connection, project_id: int) -> list[str]:

@@ -8,11 +8,9 @@ from storage.digest import Digest
 
 def put_staged(store: BlobStore, content: bytes) -> str:
     """A staged place with acknowledged content that nobody has open."""
-    staged = store.stage()
-    with closing(store.open_staged(staged)) as writer:
+    with closing(store.open_staged(store.stage())) as writer:
         writer.append(content)
-        writer.checkpoint()
-    return staged
+        return writer.checkpoint()
 
 
 def put(store: BlobStore, content: bytes) -> str:
@@ -20,7 +18,10 @@ def put(store: BlobStore, content: bytes) -> str:
 
 
 def staged_bytes(store: BlobStore, staged: str, size: int) -> bytes:
-    return b"".join(store.read_staged(staged, size))
+    """The first bytes of a staged place that nobody has open."""
+    with closing(store.open_staged(staged)) as writer:
+        writer.start_at(size)
+        return b"".join(writer.read())
 
 
 def content_of(store: BlobStore, location: str) -> bytes:

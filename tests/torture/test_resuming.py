@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from registry.core.uploads import CHECKPOINT_BYTES
 from storage.digest import Digest
+from storage.disk import CHECKPOINT_BYTES
 from tests.torture.pushes import MIB, begin, content_of, expect, finish, kept, pull_blob
 from tests.torture.servers import Server, Start, listens, wait_until
 from tests.torture.streams import begun, digest_of, pieces

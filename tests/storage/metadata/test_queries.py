@@ -280,14 +280,35 @@ def test_upload_is_found_only_by_its_repository_and_account_before_it_expires(tx
 
 def test_upload_is_advanced_by_one_of_two_who_start_from_the_same_size(tx: Transaction) -> None:
     repository = make_repository(tx, make_project(tx, "p"), "p/r")
-    uploads.add(tx, UploadRecord("u", repository, 7, "staged", 0, "sha256", None, 100))
-    assert uploads.advance(tx, "u", old=0, new=5, digest="sha256:d", expires_at=200)
-    assert not uploads.advance(tx, "u", old=0, new=9, digest=None, expires_at=300)
-    found = uploads.find(tx, "u", repository, 7, 150)
-    assert found
-    assert (found.size, found.digest, found.expires_at) == (5, "sha256:d", 200)
-    assert uploads.remove(tx, "u")
-    assert not uploads.remove(tx, "u")
+    old = UploadRecord("u", repository, 7, "staged", 0, "sha256", None, 100)
+    new = replace(old, staged="staged again", size=5, digest="sha256:d", expires_at=200)
+    uploads.add(tx, old)
+    assert uploads.advance(tx, old, new, None)
+    assert not uploads.advance(tx, old, replace(new, size=9), None)
+    assert uploads.find(tx, "u", repository, 7, 150) == new
+    assert uploads.remove(tx, "u") == "staged again"
+    assert uploads.remove(tx, "u") is None
+
+
+def test_claimed_upload_is_moved_and_ended_by_its_claimant_alone(tx: Transaction) -> None:
+    repository = make_repository(tx, make_project(tx, "p"), "p/r")
+    old = UploadRecord("u", repository, 7, "staged", 0, "sha256", None, 100)
+    uploads.add(tx, old)
+    assert uploads.claim(tx, "u", "first", now=10, until=20)
+    assert not uploads.claim(tx, "u", "second", now=19, until=30)
+    for wrong in (None, "second"):
+        assert not uploads.advance(tx, old, replace(old, size=5), wrong)
+        assert not uploads.finish(tx, "u", wrong)
+    assert not uploads.renew(tx, "u", "second", 40)
+    uploads.release(tx, "u", "second")
+    assert uploads.renew(tx, "u", "first", 40)
+    assert not uploads.claim(tx, "u", "second", now=39, until=50)
+    assert uploads.claim(tx, "u", "second", now=40, until=50)
+    assert not uploads.renew(tx, "u", "first", 60)
+    uploads.release(tx, "u", "second")
+    assert uploads.claim(tx, "u", "third", now=41, until=60)
+    assert uploads.finish(tx, "u", "third")
+    assert not uploads.claim(tx, "u", "fourth", now=99, until=100)
 
 
 # The rest

@@ -1,0 +1,79 @@
+"""Blobs in a bucket of an S3 service.
+
+    <prefix>/o/<2 hex>/<32 hex>             objects, and what uploads have so far
+    <prefix>/docker/registry/v2/blobs/...   objects of an adopted registry storage: read and deleted likewise
+
+An object is written once, to the key where it stays, and no key is written again. S3 knows no locks, so that one
+process at a time writes to a staged place is up to the row of its session.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from storage.blobs import BlobStoreError
+from storage.digest import Digest
+from storage.s3_buckets import Bucket
+from storage.s3_options import S3Options
+from storage.s3_parts import Outbox, Slots
+from storage.s3_readers import S3Reader
+from storage.s3_staged import Staged, new_key
+from storage.s3_writers import S3Writer, remove
+
+SENDERS = 16  # parts of all uploads on their way at the same time
+CHECKPOINT_BYTES = 1 << 30  # bytes after which an upload that goes on is worth a checkpoint, which sends the tail
+
+
+class S3Store:
+    """The `BlobStore` in the bucket `name`, under `prefix`. Threads, processes and machines may share it.
+
+    Raises `BlobStoreError` when the bucket cannot be used.
+    """
+
+    excludes_writers = False
+    checkpoint_bytes = CHECKPOINT_BYTES
+
+    def __init__(self, name: str, prefix: str = "", options: S3Options | None = None) -> None:
+        options = options or S3Options()
+        self._part_bytes = options.part_bytes
+        self._bucket = Bucket(name, prefix, options)
+        self._bucket.check()
+        slots = Slots(max(1, options.buffer_bytes // options.part_bytes), patience=options.timeout_seconds)
+        self._outbox = Outbox(self._bucket, ThreadPoolExecutor(SENDERS, "cove-s3"), slots)
+
+    def stage(self) -> str:
+        """A name and nothing else: S3 hears of it with the first bytes."""
+        return str(Staged(key=new_key(), part_bytes=self._part_bytes))
+
+    def open_staged(self, staged: str) -> S3Writer:
+        return S3Writer(self._outbox, Staged.parse(staged))
+
+    def commit(self, staged: str, digest: Digest, size: int) -> str:
+        writer = self.open_staged(staged)
+        location = writer.commit(digest, size)
+        writer.close()
+        return location
+
+    def discard(self, staged: str) -> None:
+        remove(self._bucket, Staged.parse(staged).objects)
+
+    def open(self, location: str) -> S3Reader:
+        return S3Reader(self._bucket, _key(location), self.size(location))
+
+    def size(self, location: str) -> int:
+        return self._bucket.size(_key(location))
+
+    def delete(self, location: str) -> None:
+        self._bucket.delete(_key(location))
+
+    def url(self, location: str, seconds: int) -> str:
+        return self._bucket.url(_key(location), seconds)
+
+    def close(self) -> None:
+        """Wait for what is on its way and let go of every connection."""
+        self._outbox.threads.shutdown()
+        self._bucket.close()
+
+
+def _key(location: str) -> str:
+    if not location or location.startswith("/") or ".." in location.split("/") or "\0" in location:
+        raise BlobStoreError(f"{location!r} is not a location in a bucket")
+    return location

@@ -1,0 +1,26 @@
+"""What there is to choose about an S3 service; apart from the store, so that naming them does not load its library."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Addressing = Literal["auto", "path", "virtual"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Options:
+    """How to reach a bucket and how to write to it. Credentials come from where AWS programs look for them.
+
+    `part_bytes` times 10,000 is the largest blob (S3 allows that many parts); `buffer_bytes` is the memory for content
+    on its way to S3, over all uploads of a process. `public_endpoint` is where clients reach the bucket when they are
+    sent there.
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    addressing: Addressing = "auto"
+    part_bytes: int = 8 * 1024 * 1024
+    buffer_bytes: int = 128 * 1024 * 1024
+    storage_class: str | None = None
+    encryption: str | None = None
+    timeout_seconds: int = 30
+    public_endpoint: str | None = None
