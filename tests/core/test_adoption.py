@@ -208,7 +208,9 @@ def test_blob_that_is_here_already_keeps_its_place(world: World, tree: Tree) -> 
     with world.database.write() as tx:
         blobs.add(tx, digest(b"layer"), 5, location, 1)
     tree.push("team/app", "1", b"layer")
-    assert world.adopt(verify=True).blobs == 1
+    damage_by_flipping(tree.file(Digest.of(b"layer")))
+    report = world.adopt(verify=True)
+    assert (report.blobs, report.problems) == (1, [])
     blob = world.blob("team/app", b"layer")
     assert blob
     assert blob.location == location
@@ -281,9 +283,10 @@ def test_tag_that_was_pushed_here_later_stays(world: World, tree: Tree) -> None:
 
 def test_tag_whose_link_is_of_the_future_can_still_be_moved(world: World, tree: Tree) -> None:
     first, second = tree.push("team/app", "1", b"old"), tree.push("team/app", "2", b"new")
-    date(tree.tag("team/app", "1", first), now_ms() + 10**9)
+    future = now_ms() + 10**9
+    date(tree.tag("team/app", "1", first), future)
     Adoption(world.database, world.store, tree.root, manifest_limit=LIMIT, clock=lambda: 5000).run()
-    date(tree.tag("team/app", "1", second), now_ms() + 10**9)
+    date(tree.tag("team/app", "1", second), future)
     assert world.adopt().tags_moved == 1
     assert world.tags("team/app")["1"] == digest(second)
 
@@ -370,6 +373,14 @@ def test_damaged_manifest_is_left_out_with_its_tags_and_others_go_on(
     assert world.tags("team/app") == {"good": digest(good)}
 
 
+def test_manifest_in_the_place_of_another_is_left_out(world: World, tree: Tree) -> None:
+    link = tree.manifest("team/app", image(b"{}"))
+    tree.file(Digest.of(image(b"{}"))).write_bytes(image(b"other"))
+    path, what = problem(world.adopt())
+    assert path == below(tree, link)
+    assert "its content is damaged" in what
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -422,6 +433,12 @@ def test_damaged_link_to_a_manifest_is_reported_and_others_go_on(
     assert path == below(tree, link)
     assert reason in what
     assert world.tags("team/app") == {"1": digest(good)}
+
+
+def test_huge_file_in_the_place_of_a_link_is_not_read(world: World, tree: Tree) -> None:
+    link = tree.manifest("team/app", image(b"{}"))
+    os.truncate(link, 1 << 40)
+    assert problem(world.adopt()) == (below(tree, link), "is not a link")
 
 
 @pytest.mark.parametrize(
@@ -551,6 +568,15 @@ def test_blob_that_was_cut_short_is_left_out_everywhere_so_that_a_push_mends_it(
     assert world.blob("another/app", b"layer") is None
 
 
+def test_emptied_blob_that_no_manifest_names_is_left_out(world: World, tree: Tree) -> None:
+    tree.push("team/app", "1")
+    tree.layer("team/app", b"loose")
+    damage_by_emptying(tree.file(Digest.of(b"loose")))
+    path, _ = problem(world.adopt())
+    assert path == blob_location(Digest.of(b"loose"))
+    assert world.blob("team/app", b"loose") is None
+
+
 def test_blob_that_is_empty_by_its_digest_is_adopted(world: World, tree: Tree) -> None:
     tree.push("team/app", "1", b"")
     assert world.adopt().problems == []
@@ -610,6 +636,7 @@ def test_images_are_as_old_here_as_in_the_old_registry(world: World, tree: Tree)
         row = repositories.find(tx, "team/app")
         assert row
         assert tags.find_many(tx, row.id, ["1"])["1"].updated_at == 3000
+        assert tx.exec_driver_sql("SELECT created_at FROM manifests").scalar_one() == 2000
 
 
 def test_everything_is_adopted_over_many_transactions(
@@ -634,18 +661,20 @@ def test_everything_is_adopted_over_many_transactions(
 
 
 def test_large_manifests_fill_a_transaction_sooner(world: World, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adoption, "IMAGE_BYTES", 1)
-    for number in range(3):
-        tree.push("team/app", str(number), b"%d" % number)
+    sizes = [len(tree.push("team/app", str(number), b"%d" % number)) for number in range(5)]
+    assert len(set(sizes)) == 1
     seen: list[int] = []
-    Adoption(
-        world.database,
-        world.store,
-        tree.root,
-        manifest_limit=LIMIT,
-        progress=lambda report: seen.append(report.manifests),
-    ).run()
-    assert seen[:3] == [1, 2, 3]
+    for limit in (1, 2 * sizes[0]):
+        monkeypatch.setattr(adoption, "IMAGE_BYTES", limit)
+        seen.clear()
+        Adoption(
+            world.database,
+            world.store,
+            tree.root,
+            manifest_limit=LIMIT,
+            progress=lambda report: seen.append(report.manifests + report.manifests_before),
+        ).run()
+        assert seen[:3] == ([1, 2, 3] if limit == 1 else [2, 4, 5])
 
 
 @pytest.mark.parametrize("inside", ["", "docker", "docker/registry", "docker/registry/v2", "docker/../docker"])
