@@ -35,9 +35,11 @@ from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
 from registry.web import Door, Errors, Origin, Threads
+from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import projects, signing_keys, users
 from storage.metadata.database import Database, is_safe_for_processes, sqlite_driver
+from storage.s3_options import S3Options
 from storage.stores import open_store
 
 ADMINISTRATOR = "admin"
@@ -79,6 +81,22 @@ def open_database(config: Config, *, must_exist: bool = False) -> Database:
 
 def storage_url(config: Config) -> str:
     return config.storage_url or config.data.absolute().as_uri()
+
+
+def open_storage(config: Config) -> BlobStore:
+    """Where the blobs are. Raises `BlobStoreError` when that place cannot be used."""
+    options = S3Options(
+        endpoint=config.s3_endpoint,
+        region=config.s3_region,
+        addressing=config.s3_addressing,
+        part_bytes=config.s3_part_bytes,
+        buffer_bytes=config.s3_buffer_bytes,
+        storage_class=config.s3_storage_class,
+        encryption=config.s3_encryption,
+        timeout_seconds=config.s3_timeout_seconds,
+        public_endpoint=config.s3_public_endpoint,
+    )
+    return open_store(storage_url(config), options)
 
 
 def _must_be_safe(config: Config) -> None:
@@ -128,7 +146,7 @@ def _give_memory_back() -> None:
 def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
     database = open_database(config)
-    store = open_store(storage_url(config))
+    store = open_storage(config)
     threads = Threads()
     origin = Origin(config.public_url, config.trusted_proxies)
 
@@ -148,7 +166,7 @@ def create(config: Config) -> ASGIApp:
     endpoints = Endpoints(
         base=BaseEndpoints(database, metrics),
         tokens=TokenEndpoints(accounts, tokens, origin, threads),
-        blobs=BlobEndpoints(blobs, threads),
+        blobs=BlobEndpoints(blobs, threads, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0),
         uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),
         manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
 from registry import values
+from storage.s3_options import BUFFER_BYTES, PART_BYTES, TIMEOUT_SECONDS, Addressing
 
 PREFIX = "COVE_"
 MANIFEST_FLOOR = 4 * 1024 * 1024  # distribution spec, "Pushing Manifests": a registry should take manifests of 4 MiB
@@ -62,7 +63,8 @@ class Config:
         Rule(values.sqlite_url, "Where records are kept, sqlite:////folder/file; unset: cove.db in the data folder."),
     ] = field(default=None, repr=False)
     storage_url: Annotated[
-        str | None, Rule(values.folder_url, "Where blobs are kept, file:///folder; unset: the data folder.")
+        str | None,
+        Rule(values.store_url, "Where blobs are kept, file:///folder or s3://bucket/prefix; unset: the data folder."),
     ] = field(default=None, repr=False)
     public_url: Annotated[
         str | None,
@@ -107,6 +109,47 @@ class Config:
     chunk_min_bytes: Annotated[
         int, Rule(values.whole(0), "Least size of a chunk, told to clients in OCI-Chunk-Min-Length; 0 tells none.")
     ] = 0
+    s3_endpoint: Annotated[
+        str | None, Rule(values.origin, "The S3 service, https://host:port; unset: that of AWS in the region.")
+    ] = None
+    s3_region: Annotated[
+        str | None, Rule(values.text, "Region of the bucket; unset: what AWS programs use, or else us-east-1.")
+    ] = None
+    s3_addressing: Annotated[
+        Addressing,
+        Rule(values.one_of(get_args(Addressing)), "Where the bucket stands in an address: path, virtual (host), auto."),
+    ] = "auto"
+    s3_part_bytes: Annotated[
+        int,
+        Rule(
+            values.whole(5_242_880, 5_368_709_120),
+            "Size of the parts that blobs are sent in; a blob has 10000 at most.",
+        ),
+    ] = PART_BYTES
+    s3_buffer_bytes: Annotated[
+        int,
+        Rule(values.whole(5_242_880), "Memory of a process for parts on their way to S3, over all uploads, in bytes."),
+    ] = BUFFER_BYTES
+    s3_storage_class: Annotated[
+        str | None, Rule(values.text, "Storage class of new objects, such as STANDARD_IA; unset: the bucket's.")
+    ] = None
+    s3_encryption: Annotated[
+        str | None,
+        Rule(values.text, "Encryption of new objects by the service, AES256 or aws:kms; unset: the bucket's."),
+    ] = None
+    s3_timeout_seconds: Annotated[
+        int, Rule(values.whole(1, 3600), "Seconds without a byte from S3 after which a request is tried again.")
+    ] = TIMEOUT_SECONDS
+    s3_redirect: Annotated[
+        bool, Rule(values.flag, "Send clients to S3 for the content of blobs, by an address that is signed for each.")
+    ] = False
+    s3_redirect_seconds: Annotated[int, Rule(values.whole(1, 604_800), "Seconds that such an address is good for.")] = (
+        60
+    )
+    s3_public_endpoint: Annotated[
+        str | None,
+        Rule(values.origin, "How clients that are sent to S3 reach it, https://host:port; unset: s3_endpoint."),
+    ] = None
 
     @property
     def database_path(self) -> Path:
@@ -160,6 +203,8 @@ def load(cli: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> 
     config = Config(**{setting.name: _read(place, setting, value) for place, setting, value in given})  # type: ignore[arg-type]  # each field's reader returns its type
     if (config.tls_cert is None) != (config.tls_key is None):
         raise ConfigError("tls_cert and tls_key go together: set both, or neither")
+    if config.s3_buffer_bytes < config.s3_part_bytes:
+        raise ConfigError("s3_buffer_bytes must be at least s3_part_bytes: a part is sent from memory")
     _must_be_alone(config, cli)
     return config
 

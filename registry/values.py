@@ -77,10 +77,14 @@ def sqlite_url(given: object) -> str:
     return url
 
 
-def folder_url(given: object) -> str:
+def store_url(given: object) -> str:
     url = text(given)
+    if url.startswith("s3:"):
+        if not re.fullmatch(r"s3://[A-Za-z0-9._-]+(/[^?#]*)?", url):
+            raise ValueError("must be s3://bucket or s3://bucket/prefix; credentials are no part of it")
+        return url
     if not url.startswith("file:"):
-        raise ValueError("must be a file:// address, because this build keeps blobs in a folder only")
+        raise ValueError("must be a file:// or an s3:// address")
     if not re.fullmatch(r"file:///[^?#]+", url):
         raise ValueError("must be file:// and an absolute path, such as file:///var/lib/cove")
     return url

@@ -44,7 +44,7 @@ from registry.errors import (
 )
 from registry.oci.names import RepositoryName
 from registry.values import Network
-from storage.blobs import BlobStoreError, StoreFull
+from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
 from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull
 
 SERVICE = "cove"
@@ -249,6 +249,7 @@ def run(threads: Executor, work: Callable[..., Result], *arguments: Any) -> "asy
 
 _TRANSLATIONS: dict[type[Exception], Callable[[Exception], RegistryError]] = {
     StoreFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
+    StoreUnavailable: lambda _: Unavailable("the registry's storage does not answer: try again"),
     DatabaseFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
     DatabaseBusy: lambda _: Unavailable("the registry is busy: try again"),
     TooBusy: lambda _: TooManyRequests("too many passwords are being checked: try again", 2),

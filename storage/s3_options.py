@@ -5,6 +5,10 @@ from typing import Literal
 
 Addressing = Literal["auto", "path", "virtual"]
 
+PART_BYTES = 8 * 1024 * 1024
+BUFFER_BYTES = 128 * 1024 * 1024
+TIMEOUT_SECONDS = 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Options:
@@ -18,9 +22,9 @@ class S3Options:
     endpoint: str | None = None
     region: str | None = None
     addressing: Addressing = "auto"
-    part_bytes: int = 8 * 1024 * 1024
-    buffer_bytes: int = 128 * 1024 * 1024
+    part_bytes: int = PART_BYTES
+    buffer_bytes: int = BUFFER_BYTES
     storage_class: str | None = None
     encryption: str | None = None
-    timeout_seconds: int = 30
+    timeout_seconds: int = TIMEOUT_SECONDS
     public_endpoint: str | None = None

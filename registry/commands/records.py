@@ -12,13 +12,12 @@ from typing import Any
 import click
 
 from auth.roles import UnknownRole
-from registry.app import open_database, storage_url
+from registry.app import open_database, open_storage
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
 from registry.config import Config, load
 from storage.blobs import BlobStore, BlobStoreError
 from storage.metadata.database import Database, DatabaseError
-from storage.stores import open_store
 
 Record = dict[str, object]
 
@@ -29,7 +28,11 @@ class Data:
 
     config: Config
     database: Database
-    store: BlobStore
+
+    @property
+    def store(self) -> BlobStore:
+        """Opened when it is asked for: most commands do without, and need not wait for a service."""
+        return open_storage(self.config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def on_data(command: Callable[..., Done | list[Record]]) -> Callable[..., None]:
 @contextmanager
 def _opened(config: Config) -> Iterator[Data]:
     with closing(open_database(config, must_exist=True)) as database:
-        yield Data(config, database, open_store(storage_url(config)))
+        yield Data(config, database)
 
 
 def read_password(*, from_stdin: bool) -> str:

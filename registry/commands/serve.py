@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from auth.passwords import WeakPassword, check_possible, is_weak
-from registry.app import AppFactory, FirstStart, prepare, storage_url
+from registry.app import AppFactory, FirstStart, open_storage, prepare
 from registry.banner import Listening, first_start, ready_line
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
@@ -23,7 +23,6 @@ from registry.logs import configure
 from registry.server import ServerError, bind, serve
 from storage.blobs import BlobStoreError
 from storage.metadata.database import DatabaseError
-from storage.stores import open_store
 
 
 @click.command("serve")
@@ -87,7 +86,7 @@ def _must_be_usable(config: Config) -> None:
         raise ConfigError(f"admin_password cannot be used: {error}") from None
     except ssl.SSLError as error:
         raise ConfigError(f"tls_cert and tls_key cannot be used: {error}") from None
-    open_store(storage_url(config))
+    open_storage(config)
 
 
 def _greet(config: Config, port: int, first: FirstStart | None) -> None:

@@ -63,6 +63,16 @@ class Blobs:
             raise _unknown(digest)
         return OpenBlob(digest, record.size, reader)
 
+    def url(self, repository: Repository, digest: Digest, seconds: int) -> str | None:
+        """Where anybody may read the blob for so many seconds, if its store has such a place.
+
+        Raises `BlobUnknown`, as `stat` does.
+        """
+        record = self._must_be_linked(repository, digest)
+        if not self._is_intact(record):
+            raise _unknown(digest)
+        return self._store.url(record.location, seconds)
+
     def delete(self, repository: Repository, digest: Digest) -> None:
         """Take the blob from the repository; other repositories keep it.
 

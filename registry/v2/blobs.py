@@ -15,9 +15,12 @@ from storage.digest import Digest
 
 
 class BlobEndpoints:
-    def __init__(self, blobs: Blobs, threads: Threads) -> None:
+    """With `redirect_seconds`, clients are sent to where the store has the content, if it has such a place."""
+
+    def __init__(self, blobs: Blobs, threads: Threads, *, redirect_seconds: int = 0) -> None:
         self._blobs = blobs
         self._threads = threads
+        self._redirect_seconds = redirect_seconds
 
     def head(self, call: Call) -> Response:
         digest = parse_digest(call.path("digest"))
@@ -28,6 +31,10 @@ class BlobEndpoints:
 
     def get(self, call: Call) -> Response:
         digest = parse_digest(call.path("digest"))
+        if self._redirect_seconds and not is_unchanged(call, str(digest)):
+            url = self._blobs.url(call.repository, digest, self._redirect_seconds)
+            if url:
+                return _redirect(digest, url)
         blob = self._blobs.open(call.repository, digest)
         if is_unchanged(call, str(digest)):
             blob.reader.close()
@@ -63,6 +70,14 @@ class BlobEndpoints:
         response = BlobResponse(blob, slices, 206, headers, threads)
         response.frame(prologues, epilogue)
         return response
+
+
+def _redirect(digest: Digest, url: str) -> Response:
+    """The address is a key to the content, so nobody may keep it."""
+    return Response(
+        status_code=307,
+        headers={"Location": url, "Docker-Content-Digest": str(digest), "Cache-Control": "no-store"},
+    )
 
 
 def _content_range(part: Slice, size: int) -> str:

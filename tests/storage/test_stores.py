@@ -32,10 +32,16 @@ def test_a_folder_is_named_by_a_file_url_or_a_plain_path(in_empty_folder: Path, 
     assert (in_empty_folder / folder / location).read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("url", ["s3://key:secret@bucket/prefix", "s3:///secret", "s3://b?secret", "s3://b#secret"])
+def test_a_wrong_s3_url_is_refused_without_its_secrets(url: str) -> None:
+    with pytest.raises(ValueError, match="an S3 address is s3://bucket/prefix") as refusal:
+        open_store(url)
+    assert "secret" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("url", "named"),
     [
-        ("s3://key:secret@bucket/prefix", "s3:// is no place"),
         ("ftp://host/folder", "ftp:// is no place"),
         ("file://data", "'file://data' is no place"),
         ("file://host/data", "'file://host/data' is no place"),
