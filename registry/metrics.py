@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from storage.clock import now_ms
 from storage.metadata import blobs, uploads
-from storage.metadata.database import Database
+from storage.metadata.database import Database, DatabaseError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"})
@@ -65,9 +65,14 @@ class _Stored(Collector):
         self._database = database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        with self._database.read() as tx:
-            count, size = blobs.count(tx)
-            open_uploads = uploads.count(tx, now_ms())
+        try:
+            with self._database.read() as tx:
+                count, size = blobs.count(tx)
+                open_uploads = uploads.count(tx, now_ms())
+        except DatabaseError:
+            yield GaugeMetricFamily("cove_database_up", "Whether the database answers.", 0)
+            return
+        yield GaugeMetricFamily("cove_database_up", "Whether the database answers.", 1)
         yield GaugeMetricFamily("cove_uploads_in_progress", "Upload sessions that are open.", open_uploads)
         yield GaugeMetricFamily("cove_blobs", "Blobs stored, each once.", count)
         yield GaugeMetricFamily("cove_storage_used_bytes", "Bytes of the blobs stored, each once.", size)

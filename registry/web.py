@@ -166,7 +166,10 @@ class Door:
                 return response
             return await run(threads, self._answer, rule, request)
 
-        return Route(rule.path, endpoint, methods=[rule.method])
+        route = Route(rule.path, endpoint, methods=[rule.method])
+        # Starlette's pattern ends in `$`, which also matches before a line feed.
+        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+        return route
 
     def _answer(self, rule: Rule, request: Request) -> Response:
         return rule.handler(self._admit(rule, request))  # type: ignore[return-value]  # it is no coroutine function
@@ -318,8 +321,8 @@ class Errors:
         """Nobody reads it; 499 is what logs call a client that went away."""
         return Response(status_code=499)
 
-    def _unexpected(self, request: Request, error: Exception) -> Response:
-        logging.getLogger("cove").error("unexpected error", exc_info=error)
+    def _unexpected(self, request: Request, _error: Exception) -> Response:
+        """A bug. Starlette raises the error again, and uvicorn logs it with its traceback."""
         return self.respond(request, RegistryError("an internal error: see the log of the registry"))
 
 

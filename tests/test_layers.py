@@ -63,6 +63,7 @@ PLACES = [
     ("passlib", ["auth/passwords.py"]),
     ("cryptography", ["auth/tokens.py"]),
     ("prometheus_client", ["registry/metrics.py"]),
+    ("bcrypt", ["auth/passwords.py"]),
     ("boto3", ["storage/s3*.py"]),
     ("botocore", ["storage/s3*.py"]),
 ]

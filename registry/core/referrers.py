@@ -1,6 +1,6 @@
 """Lists of the manifests that name another as their subject."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -35,19 +35,19 @@ class Referrers:
             found = manifests.list_referrers(
                 tx, row.id, str(subject), artifact_types=artifact_types, after=after, count=count + 1
             )
-        described = [_describe(record) for record in found[:count]]
-        page = described[: _how_many_fit(described)]
-        return page, len(found) > len(page)
+            return _first_page(map(_describe, found), count)
 
 
-def _how_many_fit(descriptors: Sequence[Mapping[str, object]]) -> int:
-    """At least one, so that paging always gets on."""
+def _first_page(descriptors: Iterator[dict[str, object]], count: int) -> tuple[list[dict[str, object]], bool]:
+    """As many as fit, and at least one, so that paging always gets on; no more are read than that and one."""
+    page: list[dict[str, object]] = []
     used = 0
-    for position, descriptor in enumerate(descriptors):
+    for descriptor in descriptors:
         used += len(msgspec.json.encode(descriptor)) + len(",")
-        if used > _PAGE_BYTES and position:
-            return position
-    return len(descriptors)
+        if len(page) == count or (page and used > _PAGE_BYTES):
+            return page, True
+        page.append(descriptor)
+    return page, False
 
 
 def _describe(record: ReferrerRecord) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Manifests, byte for byte, with what they name."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -121,8 +121,11 @@ def remove(tx: Connection, manifest_id: int) -> None:
 
 def list_referrers(
     tx: Connection, repository_id: int, subject: str, *, artifact_types: list[str], after: str, count: int
-) -> list[ReferrerRecord]:
-    """Manifests whose subject is `subject`, ordered by digest, after the digest `after`."""
+) -> Iterator[ReferrerRecord]:
+    """Manifests whose subject is `subject`, ordered by digest, after the digest `after`.
+
+    Read as they are asked for, since each may have megabytes of annotations.
+    """
     listed = select(
         manifests.c.id,
         manifests.c.digest,
@@ -133,7 +136,8 @@ def list_referrers(
     ).where(manifests.c.repository_id == repository_id, manifests.c.subject == subject, manifests.c.digest > after)
     if artifact_types:
         listed = listed.where(manifests.c.artifact_type.in_(artifact_types))
-    rows = tx.execute(listed.order_by(manifests.c.digest).limit(count))
-    return [
-        ReferrerRecord(r.id, r.digest, r.media_type, r.artifact_type, json.loads(r.annotations), r.size) for r in rows
-    ]
+    few_at_once = listed.order_by(manifests.c.digest).limit(count).execution_options(yield_per=4)
+    with tx.execute(few_at_once) as rows:
+        for row in rows:
+            annotations = json.loads(row.annotations)
+            yield ReferrerRecord(row.id, row.digest, row.media_type, row.artifact_type, annotations, row.size)

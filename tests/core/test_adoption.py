@@ -242,7 +242,7 @@ def test_referrers_are_found_by_their_subject_and_by_the_tag_that_old_clients_ma
     with world.database.read() as tx:
         row = repositories.find(tx, "team/app")
         assert row
-        found = manifests.list_referrers(tx, row.id, digest(subject), artifact_types=[], after="", count=10)
+        found = list(manifests.list_referrers(tx, row.id, digest(subject), artifact_types=[], after="", count=10))
     assert [referrer.digest for referrer in found] == [digest(signature)]
 
 

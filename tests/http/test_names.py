@@ -318,6 +318,9 @@ def test_base_is_there_with_and_without_its_slash(registry: Registry, path: str)
         "/v2/../v2/",
         "/healthz/",
         "/v3/",
+        "/v2/%0a",
+        "/v2/_catalog%0a",
+        "/v2/team/x/tags/list%0a",
     ],
 )
 def test_address_of_nothing_is_404_and_never_a_redirect(line: Line, path: str) -> None:

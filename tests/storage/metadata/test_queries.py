@@ -237,8 +237,8 @@ def test_referrers_come_by_digest_in_pages_and_by_kind(tx: Transaction) -> None:
         make_manifest(tx, repository, digest, subject="sha256:s", artifact_type=kind, annotations={"k": "ä"})
 
     def found(*kinds: str, after: str = "", count: int = 9) -> list[str]:
-        listed = manifests.list_referrers(
-            tx, repository, "sha256:s", artifact_types=list(kinds), after=after, count=count
+        listed = list(
+            manifests.list_referrers(tx, repository, "sha256:s", artifact_types=list(kinds), after=after, count=count)
         )
         assert all(referrer.annotations == {"k": "ä"} for referrer in listed)
         return [referrer.digest for referrer in listed]
