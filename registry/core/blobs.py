@@ -12,14 +12,14 @@ from auth.access import Access, Actor
 from auth.roles import Action
 from registry.core import repositories
 from registry.core.repositories import Repository
-from registry.errors import BlobUnknown, Unsupported
+from registry.errors import BlobUnknown, RegistryError, Unsupported
 from registry.oci.names import RepositoryName
 from storage.blobs import BlobMissing, BlobReader, BlobStore, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.metadata import blobs, tombstones
 from storage.metadata.blobs import BlobRecord
-from storage.metadata.database import Database, Transaction
+from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, Transaction
 
 log = logging.getLogger("cove.blobs")
 
@@ -109,13 +109,14 @@ class Blobs:
         """Make the verified bytes behind `writer` a blob, and link it to the repository whose id `join` returns.
 
         `join` runs in the same transaction and may refuse by raising; the bytes are given up then. When the digest is
-        known already, the copy there stays and this one goes, unless the one there is damaged.
+        known already, the copy there stays and this one goes, unless the one there is damaged. After a failure that
+        leaves open whether the transaction was committed the bytes stay: a row may name them.
         """
         damaged = self._find_damaged(digest)
         location = writer.commit(digest, size)
         try:
             superseded = self._insert(digest, size, location, damaged, join)
-        except BaseException:
+        except (RegistryError, DatabaseBusy, DatabaseFull):
             writer.revoke()
             raise
         if superseded:
