@@ -21,7 +21,8 @@ from tests.core.legacy_trees import Tree
 
 Cove = Callable[..., Result]
 
-HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+SALT = b"$2b$04$" + b"O" * 22  # one that stays: the hashes name tests
+HASH = bcrypt.hashpw(b"secret", SALT).decode()
 
 
 @pytest.fixture
