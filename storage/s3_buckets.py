@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError as AnyFailure
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ProxyConnectionError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as LibraryConnectionError
 
 from storage.blobs import BlobMissing, BlobStoreError, StoreFull, StoreUnavailable
 from storage.s3_options import S3Options
@@ -149,7 +150,7 @@ def _client(options: S3Options, endpoint: str | None) -> "S3Client":
         s3={"addressing_style": options.addressing},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=options.timeout_seconds,
-        retries={"mode": "standard", "max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=CONNECTIONS,
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -165,7 +166,7 @@ def _plain_errors(name: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _plain(error, name) from error
-    except (HTTPClientError, ProxyConnectionError, IncompleteReadError, OSError) as error:
+    except (LibraryConnectionError, HTTPClientError, IncompleteReadError, OSError) as error:
         raise StoreUnavailable(f"S3 does not answer for {name}: {error}") from error
     except (AnyFailure, ValueError) as error:
         raise BlobStoreError(f"S3 cannot be used: {error}") from error

@@ -36,6 +36,6 @@ def _open_s3(parts: SplitResult, options: S3Options) -> BlobStore:
     try:
         # It takes tens of megabytes and a quarter of a second to load, and a registry on a disk has no use for it.
         from storage.s3 import S3Store  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise BlobStoreError(f"S3 takes a package that is not installed ({error.name}): cove-registry[s3]") from None
+    except ModuleNotFoundError:
+        raise BlobStoreError("S3 takes packages that are not installed: install cove-registry[s3]") from None
     return S3Store(parts.netloc, unquote(parts.path).strip("/"), options)

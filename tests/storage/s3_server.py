@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3.session
 import pytest
 
 from storage.s3 import S3Store
@@ -45,6 +46,17 @@ class S3Server:
         """The keys of all objects under a prefix, relative to it."""
         root = self.folder / BUCKET / prefix
         return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+    def uploads(self, prefix: str) -> list[str]:
+        """The keys of multipart uploads under a prefix that were neither completed nor aborted."""
+        with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
+            listed = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        return [upload["Key"] for upload in listed if upload["Key"].startswith(prefix)]
+
+    def put(self, key: str, content: bytes) -> None:
+        """Make an object as others would; the server is slow to see files that appear in its folder."""
+        with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
+            client.put_object(Bucket=BUCKET, Key=key, Body=content)
 
 
 @contextmanager
@@ -97,6 +109,7 @@ class Request:
     operation: str
     key: str
     received: int
+    headers: Mapping[str, str]
 
 
 Answer = Callable[["_Handler", bytes], None]
@@ -169,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         operation = _operation(self.command, self.path)
         key = urlsplit(self.path).path.removeprefix(f"/{BUCKET}").lstrip("/")
-        self.server.proxy.requests.append(Request(operation, key, len(body)))
+        self.server.proxy.requests.append(Request(operation, key, len(body), dict(self.headers)))
         (self.server.proxy.due(operation) or forward)(self, body)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do  # noqa: N815  # the names that http.server looks for
