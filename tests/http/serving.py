@@ -10,7 +10,7 @@ import httpx
 import uvicorn
 
 from auth.roles import Role
-from registry.app import create, open_database, prepare, storage_url
+from registry.app import create, open_database, open_storage, prepare
 from registry.config import Config
 from registry.core.members import Members
 from registry.core.projects import Projects
@@ -19,7 +19,6 @@ from registry.guard import Limits, guard
 from registry.server import bind
 from storage.digest import Digest
 from storage.metadata.database import Database
-from storage.stores import open_store
 
 PASSWORD = "Correct-horse1"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -109,7 +108,7 @@ def running(config: Config, limits: Limits | None = None) -> Iterator[Registry]:
         config,
         database,
         Users(database),
-        Projects(database, open_store(storage_url(config))),
+        Projects(database, open_storage(config)),
         Members(database),
     )
     try:

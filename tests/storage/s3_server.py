@@ -58,6 +58,11 @@ class S3Server:
         with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
             client.put_object(Bucket=BUCKET, Key=key, Body=content)
 
+    def delete(self, key: str) -> None:
+        """Delete an object behind the back of whoever made it."""
+        with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
+            client.delete_object(Bucket=BUCKET, Key=key)
+
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
