@@ -7,6 +7,8 @@ beside the repository's name: a project that was deleted and made again is anoth
 Every claim that is issued is required on the way back, with exactly the type it was issued with. Of the header nothing
 is believed but `kid`, and that only chooses among our own keys: the algorithm is fixed, and a header with any further
 member is refused.
+
+Keys come and go while processes run: see `KeyRing`.
 """
 
 import base64
@@ -14,8 +16,9 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import jwt
@@ -28,6 +31,8 @@ from jwt.algorithms import ECAlgorithm
 ACCESS_SECONDS = 30 * 60
 REFRESH_SECONDS = 90 * 24 * 60 * 60
 MAX_TOKEN = 8 * 1024
+LOOK_SECONDS = 30  # how old the keys in memory may be
+UNKNOWN_KEY_SECONDS = 1  # ... and when a token names one that is not among them: anybody can make such a token
 
 _ALGORITHM = "ES256"
 _JWS = jwt.PyJWS(algorithms=[_ALGORITHM])
@@ -106,25 +111,88 @@ class _Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     access: tuple[Grant, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Keys that were read: the one that signs, and the public halves of all."""
+
+    kid: str
+    private: ec.EllipticCurvePrivateKey
+    public: Mapping[str, ec.EllipticCurvePublicKey]
+
+    @classmethod
+    def read(cls, keys: Sequence[SigningKey]) -> "_Keys":
+        if not keys:
+            raise ValueError("a token issuer needs at least one key")
+        private = {key.kid: _read_key(key.private_pem) for key in keys}
+        return cls(keys[0].kid, private[keys[0].kid], {kid: key.public_key() for kid, key in private.items()})
+
+
+class KeyRing:
+    """The keys in use, the first of which signs. Thread-safe.
+
+    `reload` returns what they are by now. It is asked again when the last answer is `LOOK_SECONDS` old, so that a key
+    that was removed elsewhere is soon refused here; and when an unknown key is named, since another process may have
+    made it a moment ago. Without `reload` the keys stay as they are.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[SigningKey],
+        reload: Callable[[], Sequence[SigningKey]] | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = _Keys.read(keys)
+        self._reload = reload
+        self._clock = clock
+        self._looked_at = clock()
+        self._lock = threading.Lock()
+
+    def signing(self) -> tuple[str, ec.EllipticCurvePrivateKey]:
+        """The key that signs now, and its name."""
+        keys = self._not_older_than(LOOK_SECONDS)
+        return keys.kid, keys.private
+
+    def verifying(self, kid: str) -> ec.EllipticCurvePublicKey | None:
+        """The public half of a key of that name, if it is one of ours."""
+        known = self._not_older_than(LOOK_SECONDS).public.get(kid)
+        return known or self._not_older_than(UNKNOWN_KEY_SECONDS).public.get(kid)
+
+    def _not_older_than(self, seconds: float) -> _Keys:
+        if self._reload and self._age() >= seconds:
+            with self._lock:
+                if self._age() >= seconds:  # another thread may have looked meanwhile
+                    self._look(self._reload)
+        return self._keys
+
+    def _look(self, reload: Callable[[], Sequence[SigningKey]]) -> None:
+        began = self._clock()
+        found = reload()
+        if [key.kid for key in found] != list(self._keys.public):
+            self._keys = _Keys.read(found)
+        self._looked_at = began
+
+    def _age(self) -> float:
+        return self._clock() - self._looked_at
+
+
 class TokenIssuer:
     """Issues tokens with the first of `keys` and verifies those of any: so a key is replaced without a gap.
 
-    `clock` tells the seconds since the epoch. Raises `BadKey` for a key that cannot be used, `ValueError` without any.
+    `reload` is what a `KeyRing` takes; what it raises comes out of every method. `clock` tells the seconds since the
+    epoch. Raises `BadKey` for a key that cannot be used, `ValueError` without any.
     """
 
     def __init__(
         self,
         keys: Sequence[SigningKey],
         *,
+        reload: Callable[[], Sequence[SigningKey]] | None = None,
         issuer: str = "cove",
         service: str = "cove",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not keys:
-            raise ValueError("a token issuer needs at least one key")
-        self._kid = keys[0].kid
-        self._private = _read_key(keys[0].private_pem)
-        self._public = {key.kid: _read_key(key.private_pem).public_key() for key in keys}
+        self._keys = KeyRing(keys, reload)
         self._issuer = issuer
         self._access_audience = service
         self._refresh_audience = f"{service}/refresh"
@@ -159,7 +227,8 @@ class TokenIssuer:
             jti=secrets.token_urlsafe(16),
             access=tuple(access),
         )
-        token = jwt.encode(msgspec.to_builtins(payload), self._private, _ALGORITHM, headers={"kid": self._kid})
+        kid, private = self._keys.signing()
+        token = jwt.encode(msgspec.to_builtins(payload), private, _ALGORITHM, headers={"kid": kid})
         if len(token) > MAX_TOKEN:
             raise TokenTooLarge("too much is asked for in one token")
         return token
@@ -181,9 +250,10 @@ class TokenIssuer:
             raise BadToken("the text is not a token")
         try:
             header = _JWS.get_unverified_header(token)
-            if header.keys() != _HEADER or header["kid"] not in self._public:
+            key = self._keys.verifying(header["kid"]) if header.keys() == _HEADER else None
+            if key is None:
                 raise BadToken("the token is signed with a key that is not ours")
-            payload: bytes = _JWS.decode(token, self._public[header["kid"]], algorithms=[_ALGORITHM])
+            payload: bytes = _JWS.decode(token, key, algorithms=[_ALGORITHM])
         except jwt.PyJWTError:
             raise BadToken("the token is malformed, or its signature is wrong") from None
         return payload

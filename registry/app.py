@@ -15,6 +15,7 @@ from auth.tokens import SigningKey, TokenIssuer
 from registry.config import Config
 from registry.core.blobs import Blobs
 from registry.core.gate import Gate
+from registry.core.keys import Keys
 from registry.core.manifests import Manifests
 from registry.core.projects import Projects
 from registry.core.referrers import Referrers
@@ -150,9 +151,8 @@ def create(config: Config) -> ASGIApp:
     threads = Threads()
     origin = Origin(config.public_url, config.trusted_proxies)
 
-    with database.read() as tx:
-        keys = [SigningKey.load(record.private_pem) for record in signing_keys.list_newest_first(tx)]
-    issuer = TokenIssuer(keys)
+    keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
+    issuer = TokenIssuer(keys.current(), reload=keys.current)
     accounts = Accounts(database, PasswordChecker(), issuer)
     access = Access(is_open=config.ephemeral)
     gate = Gate(database, access, Projects(database, store))

@@ -27,6 +27,7 @@ COMMANDS = {
     "user": Command("registry.commands.users", "Add, list and change accounts."),
     "project": Command("registry.commands.projects", "Add, list and change projects."),
     "member": Command("registry.commands.members", "Say who may do what in a project."),
+    "keys": Command("registry.commands.keys", "List and replace the keys that sign tokens."),
     "adopt": Command("registry.commands.adopt", "Take over the storage of another registry in place."),
     "import": Command("registry.commands.imports", "Take over what other programs keep in files."),
 }

@@ -1,8 +1,9 @@
 """Keys that sign tokens. They live in the database, so every process of a registry accepts every other's tokens."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from storage.metadata.tables import signing_keys
 
@@ -21,3 +22,7 @@ def list_newest_first(tx: Connection) -> list[SigningKeyRecord]:
 
 def add(tx: Connection, key_id: str, private_pem: str, now: int) -> None:
     tx.execute(insert(signing_keys).values(id=key_id, private_pem=private_pem, created_at=now))
+
+
+def remove(tx: Connection, key_ids: Collection[str]) -> None:
+    tx.execute(delete(signing_keys).where(signing_keys.c.id.in_(key_ids)))
