@@ -68,7 +68,7 @@ class StagedWriter(Protocol):
     def checkpoint(self) -> str:
         """Return when every byte appended so far would survive a loss of power: the name to go on by.
 
-        Costs nothing when nothing was appended. Raises `StoreFull`.
+        It is the same name when nothing was appended. Raises `StoreFull`.
         """
 
     def read(self) -> Iterator[bytes]:
