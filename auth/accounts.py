@@ -11,7 +11,7 @@ from auth.passwords import PasswordChecker, hash_password, is_outdated
 from auth.tokens import BadToken, Claims, TokenIssuer
 from storage.clock import now_ms
 from storage.metadata import users
-from storage.metadata.database import Database, DatabaseBusy, DatabaseFull
+from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, DatabaseUnavailable
 from storage.metadata.users import UserRecord
 
 NOBODY = ""
@@ -98,7 +98,7 @@ class Accounts:
             return
         try:
             renewed = hash_password(password)
-            with suppress(DatabaseBusy, DatabaseFull), self._database.write() as tx:
+            with suppress(DatabaseBusy, DatabaseFull, DatabaseUnavailable), self._database.write() as tx:
                 users.replace_hash(tx, user.id, user.password_hash, renewed)
         finally:
             self._renewing.release()

@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -39,7 +39,8 @@ from registry.web import Door, Errors, Origin, Threads
 from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import projects, signing_keys, users
-from storage.metadata.database import Database, is_safe_for_processes, sqlite_driver
+from storage.metadata.database import Database
+from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
 from storage.s3_options import S3Options
 from storage.stores import open_store
 
@@ -60,7 +61,8 @@ def prepare(config: Config) -> FirstStart | None:
     Raises `RequestInvalid` for what cannot work with this configuration.
     """
     _must_be_safe(config)
-    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if config.uses_data:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if config.workers > 1:
         share_between_workers(config.data / "metrics")
     database = open_database(config)
@@ -72,12 +74,24 @@ def prepare(config: Config) -> FirstStart | None:
 
 def open_database(config: Config, *, must_exist: bool = False) -> Database:
     """The metadata, its schema up to date. With `must_exist`, raises `RequestInvalid` where nothing was started yet."""
-    if must_exist and not config.database_path.exists():
-        raise RequestInvalid(f"there is no registry in {config.data}: start it once with `cove serve`")
-    config.database_path.touch(mode=0o600)
-    database = Database.open(config.database_path)
-    database.migrate()
+    if config.postgres_url:
+        database = Database.connect(config.postgres_url)
+    else:
+        if must_exist and not config.database_path.exists():
+            raise _nothing_in(str(config.data))
+        config.database_path.touch(mode=0o600)
+        database = Database.open(config.database_path)
+    with ExitStack() as on_error:
+        on_error.callback(database.close)
+        if must_exist and database.is_empty:
+            raise _nothing_in("the database")
+        database.migrate()
+        on_error.pop_all()
     return database
+
+
+def _nothing_in(place: str) -> RequestInvalid:
+    return RequestInvalid(f"there is no registry in {place}: start it once with `cove serve`")
 
 
 def storage_url(config: Config) -> str:
@@ -102,7 +116,7 @@ def open_storage(config: Config) -> BlobStore:
 
 def _must_be_safe(config: Config) -> None:
     version = sqlite_driver().sqlite_version_info
-    if config.workers > 1 and not is_safe_for_processes(version):
+    if config.workers > 1 and not config.postgres_url and not is_safe_for_processes(version):
         raise RequestInvalid(
             f"SQLite {sqlite_driver().sqlite_version} can lose data when several processes write: use one worker"
         )

@@ -60,7 +60,9 @@ class Config:
     ] = None
     database_url: Annotated[
         str | None,
-        Rule(values.sqlite_url, "Where records are kept, sqlite:////folder/file; unset: cove.db in the data folder."),
+        Rule(
+            values.database_url, "Where records are kept, postgresql://user:password@host/name; unset: the data folder."
+        ),
     ] = field(default=None, repr=False)
     storage_url: Annotated[
         str | None,
@@ -152,9 +154,20 @@ class Config:
     ] = None
 
     @property
+    def postgres_url(self) -> str | None:
+        """Where PostgreSQL keeps the records, or None where a SQLite file does."""
+        return self.database_url if self.database_url and not self.database_url.startswith("sqlite:") else None
+
+    @property
     def database_path(self) -> Path:
-        """The SQLite file."""
-        return Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else self.data / "cove.db"
+        """The SQLite file, where it keeps the records."""
+        url = self.database_url or ""
+        return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:") else self.data / "cove.db"
+
+    @property
+    def uses_data(self) -> bool:
+        """Whether anything is kept in the data folder; with records and blobs elsewhere, only workers need it."""
+        return self.workers > 1 or not (self.database_url and self.storage_url)
 
     @property
     def tls(self) -> tuple[Path, Path] | None:

@@ -68,10 +68,14 @@ def host(given: object) -> str:
     return bare
 
 
-def sqlite_url(given: object) -> str:
+def database_url(given: object) -> str:
     url = text(given)
+    if url.startswith(("postgresql:", "postgres:")):
+        if not re.fullmatch(r"postgres(ql)?://[!-~]*", url):
+            raise ValueError("must be postgresql://user:password@host:port/name, and other characters %-encoded")
+        return url
     if not url.startswith("sqlite:"):
-        raise ValueError("must be a sqlite:// address, because this build keeps its records in SQLite only")
+        raise ValueError("must be a postgresql:// or a sqlite:// address")
     if not re.fullmatch(r"sqlite:////[^?#]+", url):
         raise ValueError("must be sqlite:/// and an absolute path, such as sqlite:////var/lib/cove/cove.db")
     return url

@@ -45,7 +45,7 @@ from registry.errors import (
 from registry.oci.names import RepositoryName
 from registry.values import Network
 from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
-from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull
+from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
 
 SERVICE = "cove"
 TOKEN_PATH = "/service/token"  # noqa: S105
@@ -255,6 +255,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Exception], RegistryError]] = {
     StoreUnavailable: lambda _: Unavailable("the registry's storage does not answer: try again"),
     DatabaseFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
     DatabaseBusy: lambda _: Unavailable("the registry is busy: try again"),
+    DatabaseUnavailable: lambda _: Unavailable("the registry's database does not answer: try again"),
     TooBusy: lambda _: TooManyRequests("too many passwords are being checked: try again", 2),
     Throttled: lambda error: TooManyRequests(str(error), error.retry_after),  # type: ignore[attr-defined]
 }

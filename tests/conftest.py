@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.storage.postgres_server import PostgresServer, postgres_server
 from tests.storage.s3_server import ENVIRONMENT, S3Server, s3_server
 
 
@@ -13,3 +14,10 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
             environment.setenv(name, value)
         with s3_server(tmp_path_factory.mktemp("s3") / "root") as server:
             yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL."""
+    with postgres_server() as server:
+        yield server

@@ -15,7 +15,7 @@ from registry.errors import RegistryError
 from storage.blobs import StoreFull
 from storage.digest import Digest
 from storage.disk import DiskStore
-from storage.metadata import database
+from storage.metadata import database, sqlite_engines
 from tests.http.serving import MANIFEST_TYPE, PASSWORD, Registry, image_manifest, populate, running
 
 ROOT = Path(__file__).parent
@@ -218,7 +218,7 @@ def test_database_held_by_another_process_is_503_with_a_time_to_come_back(
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     with small(tmp_path) as registry:
-        driver = database.sqlite_driver()
+        driver = sqlite_engines.sqlite_driver()
         with closing(driver.connect(registry.config.database_path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             response = begin(registry)

@@ -12,7 +12,7 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from registry.guard import Guard
-from storage.metadata.database import is_safe_for_processes, sqlite_driver
+from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
 
 ROOT = Path(__file__).parents[1]
 REQUIRED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]

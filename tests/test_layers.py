@@ -46,8 +46,9 @@ PLACES = [
     ("auth", ["auth/", "registry/"]),
     ("sqlalchemy", ["storage/metadata/"]),
     ("alembic", ["storage/metadata/migrations/"]),
-    ("sqlite3", ["storage/metadata/database.py"]),
-    ("pysqlite3", ["storage/metadata/database.py"]),
+    ("sqlite3", ["storage/metadata/sqlite_engines.py"]),
+    ("pysqlite3", ["storage/metadata/sqlite_engines.py"]),
+    ("psycopg", ["storage/metadata/postgres_engines.py"]),
     ("storage.metadata.tables", ["storage/metadata/"]),
     (
         "starlette",

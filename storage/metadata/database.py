@@ -1,104 +1,108 @@
-"""Opening the metadata database, and its transactions: the only place where SQLite and PostgreSQL may differ.
+"""The metadata database and its transactions.
 
     with database.read() as tx:    a snapshot; nothing is written
     with database.write() as tx:   committed, durably, at the end of the block; rolled back on an error
 
-Errors:
-
-    DatabaseError
-    +-- DatabaseBusy    another writer held the database too long; nothing was changed, trying again is safe
-    +-- DatabaseFull    the disk is full; nothing was changed
-    +-- SchemaTooNew    the data was written by a newer version of the program
+Writers take turns, in all processes and on all nodes: what a write transaction has looked up holds until its end.
+SQLite and PostgreSQL differ in the modules of their engines and here, and nowhere else.
 """
 
-import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, text
+from sqlalchemy import Connection, Engine, Table, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-try:
-    from pysqlite3 import dbapi2 as _pysqlite3
-except ImportError:
-    _pysqlite3 = None
+from storage.metadata import sqlite_engines
+from storage.metadata.errors import (
+    CommitUnknown,
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseUnavailable,
+    SchemaTooNew,
+)
+
+__all__ = [
+    "HEAD",
+    "CommitUnknown",
+    "Database",
+    "DatabaseBusy",
+    "DatabaseError",
+    "DatabaseFull",
+    "DatabaseUnavailable",
+    "SchemaTooNew",
+    "Transaction",
+    "insert_if_absent",
+    "insert_many",
+    "insert_row",
+    "put",
+]
 
 Transaction = Connection  # what `read` and `write` give; its other name is known to this package alone
 
 HEAD = "0002"  # the newest migration; a test holds it to the folder of migrations
 BUSY_SECONDS = 10
-_READERS = 48
-
-
-class DatabaseError(Exception):
-    """The metadata database could not do what was asked."""
-
-
-class DatabaseBusy(DatabaseError):
-    """Another writer held the database too long. Nothing was changed; trying again is safe."""
-
-
-class DatabaseFull(DatabaseError):
-    """The disk is full. Nothing was changed."""
-
-
-class SchemaTooNew(DatabaseError):
-    """The data was written by a newer version of the program."""
-
-
-def sqlite_driver() -> ModuleType:
-    """The SQLite library in use: pysqlite3 brings a current one where it exists, else the interpreter's own."""
-    return _pysqlite3 or sqlite3
-
-
-def is_safe_for_processes(version: tuple[int, ...]) -> bool:
-    """Whether several processes may write one WAL database with this SQLite.
-
-    3.7.0 to 3.51.2 can lose commits when two connections write and checkpoint at once (the "WAL-reset bug");
-    3.50.7 and 3.44.6 carry the repair too.
-    """
-    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
 class Database:
     """One metadata database. Thread-safe; transactions are opened here and nowhere else."""
 
-    def __init__(self, readers: Engine, writer: Engine) -> None:
-        self._readers = readers
-        self._writer = writer
-        self._write_lock = threading.Lock()
+    def __init__(self, engines: tuple[Engine, Engine], explain: Callable[[DBAPIError], DatabaseError | None]) -> None:
+        self._readers, self._writers = engines
+        self._explain = explain
+        self._turn = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> "Database":
         """Open (or make) the SQLite file at `path`; call `migrate` before anything else."""
-        return cls(_sqlite_engine(path, "BEGIN", _READERS), _sqlite_engine(path, "BEGIN IMMEDIATE", 1))
+        return cls(sqlite_engines.open_engines(path, BUSY_SECONDS), sqlite_engines.explain)
+
+    @classmethod
+    def connect(cls, url: str) -> "Database":
+        """Use the PostgreSQL database at an address in libpq's form; call `migrate` before anything else.
+
+        Raises `DatabaseError`. Nothing is sent yet.
+        """
+        try:
+            from storage.metadata import postgres_engines  # noqa: PLC0415 -- its driver is an extra
+        except ImportError:
+            raise DatabaseError(
+                "PostgreSQL takes a package that is not installed: install cove-registry[postgres]"
+            ) from None
+        return cls(postgres_engines.open_engines(url, BUSY_SECONDS), postgres_engines.explain)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A read transaction. Raises `DatabaseBusy`."""
-        with _translated(), self._readers.begin() as tx:
+        """A read transaction. Raises `DatabaseBusy`, `DatabaseUnavailable`."""
+        with self._begin(self._readers) as tx:
             yield tx
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A write transaction, one at a time. Raises `DatabaseBusy`, `DatabaseFull`.
+        """A write transaction, one at a time. Raises `DatabaseBusy`, `DatabaseFull`, `DatabaseUnavailable`.
 
-        Threads queue at a lock of this process first: SQLite's own waiting is a poll and starves some of them.
+        After `CommitUnknown` it may have been done all the same. Threads queue at a lock of this process first: in
+        SQLite's own waiting, which is a poll, and in the pool's some of them starve.
         """
-        if not self._write_lock.acquire(timeout=BUSY_SECONDS):
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise DatabaseBusy(f"no write transaction could begin within {BUSY_SECONDS} s")
         try:
-            with _translated(), self._writer.begin() as tx:
+            with self._begin(self._writers) as tx:
                 yield tx
         finally:
-            self._write_lock.release()
+            self._turn.release()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether `migrate` has never been here."""
+        with self.read() as tx:
+            return _version(tx) is None
 
     def migrate(self) -> None:
         """Bring the schema up to `HEAD`. Raises `SchemaTooNew`. Several processes may call it at once: one migrates."""
@@ -109,7 +113,7 @@ class Database:
         # Alembic takes a tenth of a second to import, and an up-to-date start has no use for it.
         from storage.metadata.migrations import upgrade  # noqa: PLC0415
 
-        with self.write() as tx:
+        with self._begin(self._writers.execution_options(patient=True)) as tx:
             version = _version(tx)
             if version is not None and version > HEAD:
                 raise SchemaTooNew(f"the data has schema {version}, this program knows schemas up to {HEAD}")
@@ -118,13 +122,29 @@ class Database:
 
     def check(self) -> None:
         """Raises `DatabaseError` when the database does not answer, or lost what `migrate` made."""
-        with self.read() as tx:
-            if _version(tx) is None:
-                raise DatabaseError("the database has no schema any more")
+        if self.is_empty:
+            raise DatabaseError("the database has no schema any more")
 
     def close(self) -> None:
         self._readers.dispose()
-        self._writer.dispose()
+        self._writers.dispose()
+
+    @contextmanager
+    def _begin(self, engine: Engine) -> Iterator[Transaction]:
+        is_done = False
+        try:
+            with engine.begin() as tx:
+                yield tx
+                is_done = True  # all that can fail from here on is the commit
+        except PoolTimeout as error:
+            raise DatabaseBusy("all database connections are in use") from error
+        except DBAPIError as error:
+            explained = self._explain(error)
+            if explained is None:
+                raise
+            if is_done and isinstance(explained, DatabaseUnavailable):
+                explained = CommitUnknown(str(explained))
+            raise explained from error
 
 
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
@@ -158,64 +178,3 @@ def _version(tx: Connection) -> str | None:
         return None
     version: str | None = tx.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return version
-
-
-def _sqlite_engine(path: Path, begin: str, connections: int) -> Engine:
-    driver = sqlite_driver()
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        module=driver,
-        hide_parameters=True,  # or every error that is logged would show the values, secrets among them
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-    )
-    # A rollback journal is slower, but free of the WAL-reset bug; EXTRA also syncs the folder when it is unlinked.
-    journal, synchronous = ("WAL", "FULL") if is_safe_for_processes(driver.sqlite_version_info) else ("DELETE", "EXTRA")
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
-        for pragma in (
-            f"journal_mode={journal}",
-            f"synchronous={synchronous}",
-            "foreign_keys=ON",
-            "temp_store=MEMORY",
-            "cache_size=-4096",
-            "trusted_schema=OFF",
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_BROKEN = {
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-}
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeout as error:
-        raise DatabaseBusy("all database connections are in use") from error
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        if code in _BUSY:
-            raise DatabaseBusy("the database is locked by another writer") from error
-        if code == sqlite3.SQLITE_FULL:
-            raise DatabaseFull("the disk of the database is full") from error
-        if code in _BROKEN:
-            raise DatabaseError(f"the database cannot be read or written: {error.orig}") from error
-        raise

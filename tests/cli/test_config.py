@@ -1,5 +1,6 @@
 import ipaddress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,8 @@ def test_variables_that_kubernetes_makes_for_a_service_named_cove_are_not_settin
         ("ephemeral", "on", True),
         ("identity_tokens", "False", False),
         ("database_url", "sqlite:////srv/cove/records.db", "sqlite:////srv/cove/records.db"),
+        ("database_url", "postgresql://cove:a%20b@db:5432/cove", "postgresql://cove:a%20b@db:5432/cove"),
+        ("database_url", "postgres:///cove?host=/run/postgresql", "postgres:///cove?host=/run/postgresql"),
         ("storage_url", "file:///srv/cove", "file:///srv/cove"),
         ("storage_url", "s3://my-blobs", "s3://my-blobs"),
         ("storage_url", "s3://my.blobs/cove/a", "s3://my.blobs/cove/a"),
@@ -138,7 +141,10 @@ def test_wrong_value_is_refused_with_what_it_must_be_and_what_it_was(name: str, 
 @pytest.mark.parametrize(
     ("name", "given", "must"),
     [
-        ("database_url", "postgresql://cove:canary@db/cove", "must be a sqlite:// address"),
+        ("database_url", "mysql://cove:canary@db/cove", "must be a postgresql:// or a sqlite:// address"),
+        ("database_url", "postgresql+psycopg://cove:canary@db/cove", "must be a postgresql:// or a sqlite:// address"),
+        ("database_url", "postgresql://cove:canary word@db/cove", "must be postgresql://user:password@host:port/name"),
+        ("database_url", "postgresql:/canary", "must be postgresql://user:password@host:port/name"),
         ("database_url", "sqlite:///canary.db", "must be sqlite:/// and an absolute path"),
         ("database_url", "sqlite://", "must be sqlite:/// and an absolute path"),
         ("storage_url", "s3://key:canary@bucket", "must be s3://bucket or s3://bucket/prefix"),
@@ -246,10 +252,33 @@ def test_ephemeral_passes_by_the_data_folder_that_an_image_sets_in_its_environme
 def test_records_are_in_the_data_folder_or_where_the_address_says() -> None:
     assert Config(data=Path("/srv")).database_path == Path("/srv/cove.db")
     assert Config(database_url="sqlite:////var/records.db").database_path == Path("/var/records.db")
+    assert Config(database_url="sqlite:////var/records.db").postgres_url is None
+    assert Config(database_url="postgresql://db/cove").postgres_url == "postgresql://db/cove"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, True),
+        ({"database_url": "postgresql://db/cove"}, True),
+        ({"storage_url": "s3://bucket"}, True),
+        ({"database_url": "postgresql://db/cove", "storage_url": "s3://bucket"}, False),
+        ({"database_url": "postgresql://db/cove", "storage_url": "s3://bucket", "workers": 2}, True),
+    ],
+)
+def test_data_folder_is_used_unless_everything_is_elsewhere(given: dict[str, Any], *, used: bool) -> None:
+    assert Config(**given).uses_data is used
 
 
 def test_secrets_are_shown_nowhere(toml: Path) -> None:
-    config = load({}, {"COVE_ADMIN_PASSWORD": "canary", "COVE_STORAGE_URL": "file:///canary"})
+    config = load(
+        {},
+        {
+            "COVE_ADMIN_PASSWORD": "canary",
+            "COVE_STORAGE_URL": "file:///canary",
+            "COVE_DATABASE_URL": "postgresql://a:canary@b/c",
+        },
+    )
     assert "canary" not in repr(config)
     toml.write_text("admin_password = ['canary']")
     with pytest.raises(ConfigError) as refused:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from storage.metadata import database as module
-from storage.metadata import projects
-from storage.metadata.database import (
-    Database,
-    DatabaseBusy,
-    DatabaseError,
-    DatabaseFull,
-    Transaction,
-    is_safe_for_processes,
-    sqlite_driver,
-)
+from storage.metadata import projects, sqlite_engines
+from storage.metadata.database import Database, DatabaseBusy, DatabaseError, DatabaseFull, Transaction
+from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
+from tests.storage.metadata.databases import add, names, open_database
 
 ROOT = Path(__file__).parents[3]
-
-
-def add(tx: Transaction, name: str) -> None:
-    projects.add(tx, name, is_public=False, now=1)
-
-
-def add_all(tx: Transaction, *several: str) -> None:
-    for name in several:
-        add(tx, name)
-
-
-def names(database: Database) -> list[str]:
-    with database.read() as tx:
-        return [project.name for project in projects.list_all(tx)]
 
 
 @contextmanager
@@ -51,14 +31,14 @@ def outside(path: Path) -> Iterator[Any]:
 # Transactions
 
 
-def test_what_is_written_is_there_for_everybody_at_the_end_of_the_block(database: Database, path: Path) -> None:
+def test_what_is_written_is_there_for_everybody_at_the_end_of_the_block(
+    database: Database, connect: Callable[[], Database]
+) -> None:
     with database.write() as tx:
         add(tx, "team")
         assert names(database) == []
     assert names(database) == ["team"]
-    other = Database.open(path)
-    assert names(other) == ["team"]
-    other.close()
+    assert names(connect()) == ["team"]
 
 
 def test_error_in_the_block_undoes_it_and_the_next_block_works(database: Database) -> None:
@@ -76,13 +56,13 @@ def test_error_in_the_block_undoes_it_and_the_next_block_works(database: Databas
 
 def test_row_that_is_there_already_is_the_drivers_error_and_undoes_all(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as tx:
-        add_all(tx, "team", "team")
+        add(tx, "team", "team")
     assert names(database) == []
 
 
 def test_database_error_shows_no_values(database: Database) -> None:
     with pytest.raises(IntegrityError) as raised, database.write() as tx:
-        add_all(tx, "very-secret", "very-secret")
+        add(tx, "very-secret", "very-secret")
     assert "very-secret" not in str(raised.value)
 
 
@@ -114,7 +94,14 @@ def test_foreign_keys_hold(database: Database) -> None:
         tx.exec_driver_sql("INSERT INTO members VALUES (99, 99, 1)")
 
 
-# Settings of connections
+# Settings of SQLite's connections
+
+
+@pytest.fixture
+def file(path: Path) -> Iterator[Database]:
+    with closing(Database.open(path)) as database:
+        database.migrate()
+        yield database
 
 
 @pytest.mark.parametrize(
@@ -129,14 +116,14 @@ def test_foreign_keys_hold(database: Database) -> None:
     ],
 )
 @pytest.mark.skipif(not is_safe_for_processes(sqlite_driver().sqlite_version_info), reason="needs a current SQLite")
-def test_every_connection_is_set_up(database: Database, pragma: str, value: object) -> None:
-    with database.write() as writer, database.read() as one, database.read() as two:
+def test_every_connection_is_set_up(file: Database, pragma: str, value: object) -> None:
+    with file.write() as writer, file.read() as one, file.read() as two:
         found = [tx.exec_driver_sql(f"PRAGMA {pragma}").scalar() for tx in (writer, one, two)]
     assert found == [value] * 3
 
 
 def test_sqlite_that_is_not_safe_gets_a_rollback_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "is_safe_for_processes", lambda _: False)
+    monkeypatch.setattr(sqlite_engines, "is_safe_for_processes", lambda _: False)
     database = Database.open(path)
     with database.write() as tx:
         found = [tx.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
@@ -166,7 +153,7 @@ def test_versions_with_the_repair_are_safe_for_several_processes(version: tuple[
 
 
 def test_standard_librarys_sqlite_serves_where_no_other_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_pysqlite3", None)
+    monkeypatch.setattr(sqlite_engines, "_pysqlite3", None)
     assert sqlite_driver().__name__ == "sqlite3"
 
 
@@ -217,25 +204,25 @@ def test_writer_in_another_thread_makes_it_busy(hurried: Database) -> None:
 
 def test_more_readers_than_connections_are_told_that_it_is_busy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
-    monkeypatch.setattr(module, "_READERS", 1)
+    monkeypatch.setattr(sqlite_engines, "_READERS", 1)
     database = Database.open(path)
     with database.read(), pytest.raises(DatabaseBusy, match="connections are in use"), database.read():
         pass
     database.close()
 
 
-def test_full_disk_undoes_the_transaction_and_leaves_the_rest(database: Database) -> None:
-    with database.write() as tx:
+def test_full_disk_undoes_the_transaction_and_leaves_the_rest(file: Database) -> None:
+    with file.write() as tx:
         add(tx, "before")
         pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
         tx.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(DatabaseFull, match="full"), database.write() as tx:
-        add_all(tx, *(f"project-{number}" for number in range(5000)))
-    assert names(database) == ["before"]
-    with database.write() as tx:
+    with pytest.raises(DatabaseFull, match="full"), file.write() as tx:
+        add(tx, *(f"project-{number}" for number in range(5000)))
+    assert names(file) == ["before"]
+    with file.write() as tx:
         tx.exec_driver_sql("PRAGMA max_page_count=1000000")
         add(tx, "after")
-    assert names(database) == ["after", "before"]
+    assert names(file) == ["after", "before"]
 
 
 def test_check_passes_when_all_is_well(database: Database) -> None:
@@ -257,8 +244,9 @@ def test_check_fails_for_a_folder_that_is_gone(tmp_path: Path) -> None:
     database.close()
 
 
-def test_check_fails_for_a_database_without_a_schema(path: Path) -> None:
-    database = Database.open(path)
+def test_check_fails_for_a_database_without_a_schema(blank: str) -> None:
+    database = open_database(blank)
+    assert database.is_empty
     with pytest.raises(DatabaseError, match="no schema"):
         database.check()
     database.close()
@@ -269,29 +257,42 @@ def test_statement_that_is_wrong_is_the_drivers_error(database: Database) -> Non
         tx.exec_driver_sql("SELECT nonsense")
 
 
-def test_commit_survives_a_kill_right_after_it(database: Database, path: Path) -> None:
+def kill_after(address: str, name: str, *, committed: bool) -> None:
+    """Have a process killed that adds a project: after it has committed, or before."""
     script = (
-        "import os, signal, sys; from pathlib import Path; from storage.metadata import projects;"
-        "from storage.metadata.database import Database\n"
-        "with Database.open(Path(sys.argv[1])).write() as tx: projects.add(tx, 'kept', is_public=False, now=1)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from tests.storage.metadata.databases import add, open_database\n"
+        "with open_database(sys.argv[1]).write() as tx:\n"
+        "    add(tx, sys.argv[2])\n"
+        f"{'' if committed else '    '}os.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=False)
+    killed = subprocess.run([sys.executable, "-c", script, address, name], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
+
+
+def test_commit_survives_a_kill_right_after_it(database: Database, address: str) -> None:
+    kill_after(address, "kept", committed=True)
     assert names(database) == ["kept"]
 
 
-def test_kill_in_the_middle_of_a_transaction_leaves_nothing_of_it(database: Database, path: Path) -> None:
-    script = (
-        "import os, signal, sys; from pathlib import Path; from storage.metadata import projects;"
-        "from storage.metadata.database import Database\n"
-        "with Database.open(Path(sys.argv[1])).write() as tx:\n"
-        "    projects.add(tx, 'lost', is_public=False, now=1)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    killed = subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=False)
-    assert killed.returncode == -signal.SIGKILL
+def test_kill_in_the_middle_of_a_transaction_leaves_nothing_of_it(database: Database, address: str) -> None:
+    kill_after(address, "lost", committed=False)
     assert names(database) == []
     with database.write() as tx:
         add(tx, "next")
     assert names(database) == ["next"]
+
+
+def test_writers_of_several_processes_take_turns(connect: Callable[[], Database]) -> None:
+    """Each counts what is there and adds one that is named so: had two been at it at once, a name would repeat."""
+
+    def write(database: Database) -> None:
+        for _ in range(10):
+            with database.write() as tx:
+                add(tx, str(len(projects.list_all(tx))))
+
+    threads = [threading.Thread(target=write, args=(connect(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(names(connect()), key=int) == [str(number) for number in range(40)]

@@ -9,10 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 
 from storage.metadata.database import HEAD, Database, SchemaTooNew
 from storage.metadata.migrations import alembic_config
 from storage.metadata.tables import metadata
+from tests.storage.metadata.databases import open_database
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,18 +25,20 @@ def test_migrations_lead_to_the_tables(database: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_tables_made_by_migrations_are_written_as_the_schema_says(database: Database, tmp_path: Path) -> None:
+def test_tables_made_by_migrations_are_written_as_the_schema_says(path: Path, tmp_path: Path) -> None:
     """SQLite's own words, which also tell what a comparison by columns does not: AUTOINCREMENT, ON DELETE."""
-    direct = Database.open(tmp_path / "direct.db")
+    migrated, direct = Database.open(path), Database.open(tmp_path / "direct.db")
+    migrated.migrate()
     with direct.write() as tx:
         metadata.create_all(tx)
     query = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name != 'alembic_version'"
     found = []
-    for each in (database, direct):
+    for each in (migrated, direct):
         with each.read() as tx:
             rows = tx.exec_driver_sql(query).all()
         # The order of constraints is free, and of no meaning.
         found.append({name: sorted(re.split(r"[(),\s]+", sql or "")) for name, sql in rows})
+    migrated.close()
     direct.close()
     assert found[0] == found[1]
 
@@ -48,7 +52,7 @@ def test_head_is_the_newest_migration(database: Database) -> None:
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
     with database.write() as tx:
-        tx.exec_driver_sql("INSERT INTO projects VALUES (7, 'team', 0, 1)")
+        tx.exec_driver_sql("INSERT INTO projects VALUES (7, 'team', false, 1)")
     database.migrate()
     with database.read() as tx:
         assert tx.exec_driver_sql("SELECT id FROM projects").scalars().all() == [7]
@@ -63,25 +67,25 @@ def test_data_of_a_newer_version_is_refused_and_left_alone(database: Database) -
         assert tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
 
 
-def test_two_processes_migrate_at_once_and_both_succeed(path: Path) -> None:
+def test_two_processes_migrate_at_once_and_both_succeed(blank: str) -> None:
     script = (
-        "import sys; from pathlib import Path; from storage.metadata.database import Database;"
-        "sys.stdin.read(); Database.open(Path(sys.argv[1])).migrate()"
+        "import sys; from tests.storage.metadata.databases import open_database;"
+        "sys.stdin.read(); open_database(sys.argv[1]).migrate()"
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", script, path], cwd=ROOT, stdin=subprocess.PIPE) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", script, blank], cwd=ROOT, stdin=subprocess.PIPE) for _ in range(2)
     ]
     for process in processes:
         assert process.stdin
         process.stdin.close()
     assert [process.wait(60) for process in processes] == [0, 0]
-    database = Database.open(path)
+    database = open_database(blank)
     with database.read() as tx:
         assert tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [HEAD]
     database.close()
 
 
-def test_migration_that_fails_leaves_nothing_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migration_that_fails_leaves_nothing_behind(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage.metadata import migrations
 
     whole = migrations.upgrade
@@ -91,9 +95,9 @@ def test_migration_that_fails_leaves_nothing_behind(path: Path, monkeypatch: pyt
         raise ZeroDivisionError
 
     monkeypatch.setattr(migrations, "upgrade", half)
-    database = Database.open(path)
+    database = open_database(blank)
     with pytest.raises(ZeroDivisionError):
         database.migrate()
     with database.read() as tx:
-        assert tx.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() == 0
+        assert inspect(tx).get_table_names() == []
     database.close()

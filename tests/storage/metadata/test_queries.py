@@ -22,14 +22,6 @@ from storage.metadata.database import Database, Transaction
 from storage.metadata.uploads import UploadRecord
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    database = Database.open(tmp_path_factory.mktemp("data") / "cove.db")
-    database.migrate()
-    yield database
-    database.close()
-
-
 @pytest.fixture
 def tx(shared: Database) -> Iterator[Transaction]:
     """A transaction in an empty database; nothing of it is kept."""

@@ -1,0 +1,94 @@
+"""SQLite: one file, whose writers take turns."""
+
+import sqlite3
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from storage.metadata.errors import DatabaseBusy, DatabaseError, DatabaseFull
+
+try:
+    from pysqlite3 import dbapi2 as _pysqlite3
+except ImportError:
+    _pysqlite3 = None
+
+_READERS = 48
+
+
+def sqlite_driver() -> ModuleType:
+    """The SQLite library in use: pysqlite3 brings a current one where it exists, else the interpreter's own."""
+    return _pysqlite3 or sqlite3
+
+
+def is_safe_for_processes(version: tuple[int, ...]) -> bool:
+    """Whether several processes may write one WAL database with this SQLite.
+
+    3.7.0 to 3.51.2 can lose commits when two connections write and checkpoint at once (the "WAL-reset bug");
+    3.50.7 and 3.44.6 carry the repair too.
+    """
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def open_engines(path: Path, patience: float) -> tuple[Engine, Engine]:
+    """For reading and for writing the file at `path`, which is made if need be; `patience` is in seconds."""
+    return _engine(path, patience, "BEGIN", _READERS), _engine(path, patience, "BEGIN IMMEDIATE", 1)
+
+
+def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine:
+    driver = sqlite_driver()
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        module=driver,
+        hide_parameters=True,  # or every error that is logged would show the values, secrets among them
+        connect_args={"timeout": patience, "check_same_thread": False, "isolation_level": None},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=patience,
+    )
+    # A rollback journal is slower, but free of the WAL-reset bug; EXTRA also syncs the folder when it is unlinked.
+    journal, synchronous = ("WAL", "FULL") if is_safe_for_processes(driver.sqlite_version_info) else ("DELETE", "EXTRA")
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        for pragma in (
+            f"journal_mode={journal}",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-4096",
+            "trusted_schema=OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BROKEN = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+def explain(error: DBAPIError) -> DatabaseError | None:
+    """What an error of the driver means to the program; None for one that only a bug can cause."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return DatabaseBusy("the database is locked by another writer")
+    if code == sqlite3.SQLITE_FULL:
+        return DatabaseFull("the disk of the database is full")
+    if code in _BROKEN:
+        return DatabaseError(f"the database cannot be read or written: {error.orig}")
+    return None
