@@ -192,7 +192,7 @@ class Door:
     def _authenticated(self, request: Request) -> Actor:
         """Also an anonymous token is an answer to the challenge; only a request without one is not let in."""
         if "authorization" not in request.headers and not self._gate.is_open:
-            raise Unauthorized("authentication required")
+            raise Unauthorized("sign in to use this registry")
         return self._actor(request)
 
     def _actor(self, request: Request) -> Actor:

@@ -42,7 +42,8 @@ def must_be_allowed(
             )
         return rights.project
     if actor.user is None:
-        raise Unauthorized("authentication required", scope=scope_for(action, name))
+        # Not "authentication required": Docker takes that text for no text at all, and tries five times.
+        raise Unauthorized(f"sign in to {action} {name}", scope=scope_for(action, name))
     if actor.is_admin:
         raise NameUnknown(f"project '{name.project}' does not exist: create it first")
     raise Denied(_refusal(actor, action, name, may_pull=Action.PULL in rights.actions))
@@ -51,7 +52,7 @@ def must_be_allowed(
 def must_be_allowed_to_list(actor: Actor) -> None:
     """Lists over all projects are for signed-in accounts, each of which sees its own part."""
     if actor.user is None:
-        raise Unauthorized("authentication required", scope=_CATALOG)
+        raise Unauthorized("sign in to list repositories", scope=_CATALOG)
     if not actor.is_granted("registry", "catalog", "*"):
         raise Unauthorized("the token does not allow to list repositories", scope=_CATALOG, error="insufficient_scope")
 
