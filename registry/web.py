@@ -234,14 +234,18 @@ def _repository_name(request: Request) -> RepositoryName:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Where blocking work runs. Whoever checks passwords waits for slow hashes, and must not keep others waiting."""
+    """Where blocking work runs. Whoever checks passwords waits for slow hashes, and whoever uploads for a store that may
+    be slow: neither must keep others waiting.
+    """
 
     general: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove"))
+    uploads: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove-upload"))
     passwords: Executor = field(default_factory=lambda: ThreadPoolExecutor(40, "cove-password"))
 
     def close(self) -> None:
         """Wait for what is running, and take nothing more."""
         self.general.shutdown()
+        self.uploads.shutdown()
         self.passwords.shutdown()
 
 

@@ -29,18 +29,18 @@ class UploadEndpoints:
     async def post(self, call: Call) -> Response:
         """Begin a session; with `mount` take the blob from another repository, with `digest` take it from the body."""
         digest = _optional_digest(call, "digest")
-        mounted = await to_the_end(self._threads.general, self._mount, call)
+        mounted = await to_the_end(self._threads.uploads, self._mount, call)
         if mounted:
             return _created(call, mounted)
         algorithm = digest.algorithm if digest else _algorithm(call)
-        record = await to_the_end(self._threads.general, self._uploads.start, call.actor, call.repository, algorithm)
+        record = await to_the_end(self._threads.uploads, self._uploads.start, call.actor, call.repository, algorithm)
         if digest is None:
             return self._session(call, record, 202)
         try:
             return await self._receive_last(call, record.id, digest)
         except BaseException:
             with suppress(BlobUploadUnknown):  # nobody knows of this session, so it does not outlive a failure
-                await to_the_end(self._threads.general, self._uploads.cancel, call.actor, call.repository, record.id)
+                await to_the_end(self._threads.uploads, self._uploads.cancel, call.actor, call.repository, record.id)
             raise
 
     async def patch(self, call: Call) -> Response:
@@ -49,9 +49,9 @@ class UploadEndpoints:
         upload = await self._open(call, call.path("upload"), chunk, autosave=True)
         try:
             await self._receive(call, upload, chunk)
-            record = await to_the_end(self._threads.general, upload.save)
+            record = await to_the_end(self._threads.uploads, upload.save)
         finally:
-            await to_the_end(self._threads.general, upload.close)
+            await to_the_end(self._threads.uploads, upload.close)
         return self._session(call, record, 202)
 
     async def put(self, call: Call) -> Response:
@@ -73,9 +73,9 @@ class UploadEndpoints:
         upload = await self._open(call, upload_id, chunk, algorithm=digest.algorithm)
         try:
             await self._receive(call, upload, chunk)
-            await to_the_end(self._threads.general, upload.finish, digest)
+            await to_the_end(self._threads.uploads, upload.finish, digest)
         finally:
-            await to_the_end(self._threads.general, upload.close)
+            await to_the_end(self._threads.uploads, upload.close)
         return _created(call, digest)
 
     async def _open(
@@ -97,14 +97,14 @@ class UploadEndpoints:
                 autosave=autosave,
             )
 
-        return await to_the_end(self._threads.general, opened)
+        return await to_the_end(self._threads.uploads, opened)
 
     async def _receive(self, call: Call, upload: OpenUpload, chunk: tuple[int, int] | None) -> None:
         """Append the body. What came before a cut or before the server stops is kept, so that the client can resume."""
         try:
-            await pour(call.request.stream(), upload.append, self._threads.general)
+            await pour(call.request.stream(), upload.append, self._threads.uploads)
         except (ClientDisconnect, asyncio.CancelledError):
-            await to_the_end(self._threads.general, upload.save)
+            await to_the_end(self._threads.uploads, upload.save)
             raise
         if chunk and upload.size != chunk[1] + 1:
             raise SizeInvalid(f"the chunk ends at byte {upload.size - 1}, not at {chunk[1]} as its Content-Range says")
