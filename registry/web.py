@@ -234,8 +234,8 @@ def _repository_name(request: Request) -> RepositoryName:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Where blocking work runs. Whoever checks passwords waits for slow hashes, and whoever uploads for a store that may
-    be slow: neither must keep others waiting.
+    """Where blocking work runs. Whoever checks passwords waits for slow hashes, and whoever uploads waits for a store
+    that may be slow: neither must keep others waiting.
     """
 
     general: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove"))
