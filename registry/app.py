@@ -1,5 +1,6 @@
 """Everything is built here, once, in reading order, and handed on by constructor."""
 
+import asyncio
 import ctypes
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -24,6 +25,8 @@ from registry.core.tags import Tags
 from registry.core.tokens import Tokens
 from registry.core.uploads import Uploads
 from registry.errors import RequestInvalid
+from registry.jobs.expiry import Expiry
+from registry.jobs.timer import repeat
 from registry.logs import configure
 from registry.metrics import Metrics, share_between_workers
 from registry.observe import Observer
@@ -45,6 +48,7 @@ from storage.s3_options import S3Options
 from storage.stores import open_store
 
 ADMINISTRATOR = "admin"
+EXPIRY_SECONDS = 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 
@@ -189,7 +193,9 @@ def create(config: Config) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        expiring = asyncio.create_task(repeat(Expiry(database, store, blobs).run, EXPIRY_SECONDS, threads.general))
         yield
+        expiring.cancel()
         await observer.rest()
         threads.close()
         database.close()

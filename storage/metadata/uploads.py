@@ -92,3 +92,16 @@ def list_staged(tx: Connection, project_id: int) -> list[str]:
 def count(tx: Connection, now: int) -> int:
     """How many sessions are open."""
     return tx.execute(select(func.count()).select_from(uploads).where(uploads.c.expires_at > now)).scalar_one()
+
+
+def list_expired(tx: Connection, now: int, count: int) -> list[str]:
+    """Ids of sessions that nobody continued in time, the oldest first."""
+    expired = select(uploads.c.id).where(uploads.c.expires_at <= now)
+    return list(tx.execute(expired.order_by(uploads.c.expires_at).limit(count)).scalars())
+
+
+def expire(tx: Connection, upload_id: str, now: int) -> str | None:
+    """Drop a session that is still expired and return its staged place, which belongs to whoever dropped it."""
+    expired = delete(uploads).where(uploads.c.id == upload_id, uploads.c.expires_at <= now)
+    staged: str | None = tx.execute(expired.returning(uploads.c.staged)).scalar_one_or_none()
+    return staged
