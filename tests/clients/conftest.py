@@ -1,5 +1,7 @@
 """One server for all client tests, and for each client a fixture that gives it signed in as a user.
 
+Every test meets a server alone, with its data in a folder, and a cluster of servers behind nginx.
+
 People of the server: `alice` develops the projects `team` (private) and `open` (public), `gus` is a guest of `team`,
 `stan` is a member of nothing, `pat` administers `conf`, and `admin` may do everything.
 """
@@ -15,11 +17,13 @@ import pytest
 from tests.clients import daemons, images, registries
 from tests.clients.programs import ROOT, TOOLS, Client, SignIn, bare_environment, find_program, miss
 from tests.clients.registries import Registry, password_of
+from tests.cluster import clusters
 
 
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with registries.serve(tmp_path_factory.mktemp("cove")) as server:
+@pytest.fixture(scope="session", params=["alone", pytest.param("cluster", marks=pytest.mark.cluster)])
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    serve = registries.serve if request.param == "alone" else clusters.serve
+    with serve(tmp_path_factory.mktemp("cove")) as server:
         populate(server)
         yield server
 

@@ -4,9 +4,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.clients.processes import running
@@ -22,10 +22,11 @@ def password_of(user: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A running server: its `host:port`, and the folder that its command line works on."""
+    """A running server: its `host:port`, and the folder and the variables that its command line works with."""
 
     address: str
     data: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def cove(self, *arguments: str, stdin: str = "") -> str:
         """Run a command such as `project add` on the server's data; gives its standard output."""
@@ -35,7 +36,7 @@ class Registry:
             capture_output=True,
             text=True,
             cwd=ROOT,
-            env=_environment(),
+            env=_environment() | dict(self.settings),
             timeout=60,
             check=False,
         )

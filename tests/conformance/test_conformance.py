@@ -1,6 +1,8 @@
 """The official conformance program of the OCI distribution spec, run as the administrator of one project only."""
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,20 @@ import pytest
 from tests.clients import registries
 from tests.clients.programs import Client, bare_environment, find_program
 from tests.clients.registries import Registry, password_of
+from tests.cluster import clusters
 from tests.conformance.reports import Report, read_report
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
+
+Serve = Callable[..., AbstractContextManager[Registry]]
+
+alone_and_as_a_cluster = pytest.mark.parametrize(
+    "serve",
+    [
+        pytest.param(registries.serve, id="alone"),
+        pytest.param(clusters.serve, id="cluster", marks=pytest.mark.cluster),
+    ],
+)
 
 OPTIONAL_APIS = {
     "OCI_API_BLOBS_DIGEST_HEADER": "true",
@@ -51,20 +64,22 @@ def prepare(server: Registry) -> None:
     server.cove("member", "add", "conf", "pat", "projectAdmin")
 
 
+@alone_and_as_a_cluster
 def test_everything_of_version_1_1_is_met_with_every_optional_api(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with registries.serve(tmp_path) as server:
+    with serve(tmp_path) as server:
         prepare(server)
         report = run_program(server, tmp_path, {"OCI_VERSION": "1.1"} | OPTIONAL_APIS)
     judge(report, capsys)
     assert report.passed > 800
 
 
+@alone_and_as_a_cluster
 def test_everything_of_the_next_version_is_met_with_images_pushed_before_their_parts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with registries.serve(tmp_path, COVE_SPARSE_MANIFESTS="all") as server:
+    with serve(tmp_path, COVE_SPARSE_MANIFESTS="all") as server:
         prepare(server)
         report = run_program(server, tmp_path, {"OCI_VERSION": "dev", "OCI_DATA_SPARSE": "true"} | OPTIONAL_APIS)
     judge(report, capsys)
