@@ -9,13 +9,14 @@ from registry.errors import RangeNotSatisfiable
 from registry.oci.names import parse_digest
 from registry.oci.ranges import Slice, parse_range
 from registry.v2.conditions import etag, is_unchanged, may_range, not_modified
+from registry.v2.redirects import can_follow
 from registry.v2.streams import BlobResponse
 from registry.web import Call, Threads
 from storage.digest import Digest
 
 
 class BlobEndpoints:
-    """With `redirect_seconds`, clients are sent to where the store has the content, if it has such a place."""
+    """With `redirect_seconds`, clients that can follow are sent to the store's own address of a blob, if it has one."""
 
     def __init__(self, blobs: Blobs, threads: Threads, *, redirect_seconds: int = 0) -> None:
         self._blobs = blobs
@@ -33,7 +34,7 @@ class BlobEndpoints:
         digest = parse_digest(call.path("digest"))
         if self._redirect_seconds and not is_unchanged(call, str(digest)):
             url = self._blobs.url(call.repository, digest, self._redirect_seconds)
-            if url:
+            if url and _can_follow(call, url):
                 return _redirect(digest, url)
         blob = self._blobs.open(call.repository, digest)
         if is_unchanged(call, str(digest)):
@@ -70,6 +71,11 @@ class BlobEndpoints:
         response = BlobResponse(blob, slices, 206, headers, threads)
         response.frame(prologues, epilogue)
         return response
+
+
+def _can_follow(call: Call, url: str) -> bool:
+    agent, wanted = call.header("user-agent") or "", call.header("range") or ""
+    return can_follow(url, agent=agent, wanted=wanted, http_version=call.request.scope["http_version"])
 
 
 def _redirect(digest: Digest, url: str) -> Response:

@@ -1,5 +1,6 @@
 """The registry over S3: what clients see of it, and of its failures."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from storage import s3_buckets
 from storage.digest import Digest
 from tests.http.conftest import Make
 from tests.http.pushes import Repo, fresh
-from tests.http.serving import Registry
+from tests.http.raw import Client
+from tests.http.serving import PASSWORD, Registry
 from tests.storage import s3_server
 from tests.storage.s3_server import BUCKET, MIB, PART, Proxy, S3Server, proxy_before
 
@@ -116,6 +118,24 @@ def test_get_of_a_blob_is_sent_to_s3_by_an_address_that_nobody_may_keep(sending:
 def test_head_of_a_blob_is_answered_here(sending: Repo) -> None:
     answer = sending.http.head(sending.url(f"blobs/{sending.push_blob(b'here')}"))
     assert (answer.status_code, answer.headers["Content-Length"]) == (200, "4")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Range": "bytes=0-1,4-5"}, {"User-Agent": "crane/0.20.6 go-containerregistry/0.20.6"}]
+)
+def test_client_that_cannot_follow_is_served_here(sending: Repo, headers: dict[str, str]) -> None:
+    answer = sending.http.get(sending.url(f"blobs/{sending.push_blob(b'0123456789')}"), headers=headers)
+    assert answer.status_code == (206 if "Range" in headers else 200)
+    assert b"45" in answer.content
+
+
+def test_client_of_http_1_0_is_served_here(sending: Repo) -> None:
+    url = sending.url(f"blobs/{sending.push_blob(b'content')}")
+    credentials = b64encode(f"admin:{PASSWORD}".encode()).decode()
+    with Client(sending.http.base_url.port or 0) as client:
+        client.send(f"GET {url} HTTP/1.0\r\nAuthorization: Basic {credentials}\r\n\r\n".encode())
+        answer = client.answer()
+    assert (answer.status, answer.body) == (200, b"content")
 
 
 def test_nobody_is_sent_to_what_is_not_there_or_not_new(sending: Repo) -> None:
