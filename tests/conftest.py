@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -21,3 +22,11 @@ def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=os.environ.get("TEST_DATABASE") == "postgres")
+def records_in_postgres(postgres: PostgresServer) -> None:
+    """Have every server that tests start in their own process use PostgreSQL."""
+    from tests.http.serving import Records
+
+    Records.make_database = postgres.make_database

@@ -172,9 +172,13 @@ def test_error_without_a_body_for_head_has_the_status(registry: Registry) -> Non
 # What the layers below raise
 
 
+def on_sqlite(tmp_path: Path) -> Config:
+    return Config(data=tmp_path / "data", database_url=f"sqlite:///{tmp_path / 'records.db'}", admin_password=PASSWORD)
+
+
 @contextmanager
 def small(tmp_path: Path) -> Iterator[Registry]:
-    with running(Config(data=tmp_path / "data", admin_password=PASSWORD)) as registry:
+    with running(on_sqlite(tmp_path)) as registry:
         registry.projects.create("team")
         yield registry
 
@@ -203,7 +207,7 @@ def test_full_disk_of_the_database_is_507_and_pulls_go_on(tmp_path: Path) -> Non
 
     event.listen(Engine, "connect", limit)
     try:
-        with running(Config(data=tmp_path / "data", admin_password=PASSWORD)) as registry:
+        with running(on_sqlite(tmp_path)) as registry:
             statuses = [begin(registry).status_code for _ in range(60)]
             assert statuses[-1] == 507
             assert set(statuses) <= {202, 507}

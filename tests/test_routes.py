@@ -21,7 +21,8 @@ PINGS = {"/v2/", "/v2"}
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    config = Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)
+    data = tmp_path_factory.mktemp("registry") / "data"
+    config = Config(data=data, database_url=f"sqlite:///{data / 'cove.db'}", admin_password=PASSWORD)
     with running(config) as running_registry:
         running_registry.projects.create("team")
         yield running_registry

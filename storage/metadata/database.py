@@ -42,6 +42,7 @@ __all__ = [
     "insert_many",
     "insert_row",
     "put",
+    "until_nul",
 ]
 
 Transaction = Connection  # what `read` and `write` give; its other name is known to this package alone
@@ -167,6 +168,14 @@ def insert_row(tx: Connection, table: Table, values: Mapping[str, Any]) -> int:
 def insert_many(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         tx.execute(insert(table), rows)
+
+
+def until_nul(text: str) -> str:
+    """The part of a text that PostgreSQL takes in place of the whole, to look for names after it in bytewise order.
+
+    No name has a NUL character, so none lies between the two.
+    """
+    return text.partition("\0")[0]
 
 
 def _insert(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

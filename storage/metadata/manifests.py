@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from storage.metadata.database import insert_many, insert_row
+from storage.metadata.database import insert_many, insert_row, until_nul
 from storage.metadata.tables import manifest_references, manifests, tags
 
 _BATCH = 500
@@ -133,9 +133,14 @@ def list_referrers(
         manifests.c.artifact_type,
         manifests.c.annotations,
         manifests.c.size,
-    ).where(manifests.c.repository_id == repository_id, manifests.c.subject == subject, manifests.c.digest > after)
+    ).where(
+        manifests.c.repository_id == repository_id,
+        manifests.c.subject == subject,
+        manifests.c.digest > until_nul(after),
+    )
     if artifact_types:
-        listed = listed.where(manifests.c.artifact_type.in_(artifact_types))
+        # PostgreSQL takes no NUL character, and no type has one.
+        listed = listed.where(manifests.c.artifact_type.in_([name for name in artifact_types if "\0" not in name]))
     few_at_once = listed.order_by(manifests.c.digest).limit(count).execution_options(yield_per=4)
     with tx.execute(few_at_once) as rows:
         for row in rows:

@@ -59,7 +59,7 @@ def open_engines(url: str, patience: float) -> tuple[Engine, Engine]:
     """
     try:
         parameters = _DEFAULTS | conninfo_to_dict(url) | {"client_encoding": "utf8"}
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeDecodeError):
         raise DatabaseError("the address of the database cannot be read") from None  # which would repeat a part of it
     return _engine(parameters, patience, _READ, _READERS), _engine(parameters, patience, _WRITE, 1)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select
 
-from storage.metadata.database import insert_if_absent
+from storage.metadata.database import insert_if_absent, until_nul
 from storage.metadata.tables import manifests, members, projects, repositories
 
 
@@ -45,7 +45,7 @@ def count_in_project(tx: Connection, project_id: int) -> int:
 
 def list_names(tx: Connection, user_id: int | None, *, everything: bool, after: str, count: int) -> list[str]:
     """Names of known repositories after `after`: all, or those in public projects and the account's own."""
-    listed = select(repositories.c.name).where(repositories.c.name > after, _HAS_MANIFEST)
+    listed = select(repositories.c.name).where(repositories.c.name > until_nul(after), _HAS_MANIFEST)
     if not everything:
         listed = listed.where(visible_to(user_id))
     return list(tx.execute(listed.order_by(repositories.c.name).limit(count)).scalars())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from storage.metadata.database import put
+from storage.metadata.database import put, until_nul
 from storage.metadata.tables import tags
 
 _BATCH = 500
@@ -42,5 +42,5 @@ def find_many(tx: Connection, repository_id: int, names: Iterable[str]) -> dict[
 
 def list_names(tx: Connection, repository_id: int, *, after: str, count: int) -> list[str]:
     """Up to `count` tags after the tag `after`, in bytewise order."""
-    listed = select(tags.c.name).where(tags.c.repository_id == repository_id, tags.c.name > after)
+    listed = select(tags.c.name).where(tags.c.repository_id == repository_id, tags.c.name > until_nul(after))
     return list(tx.execute(listed.order_by(tags.c.name).limit(count)).scalars())

@@ -2,9 +2,11 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import uvicorn
@@ -83,9 +85,25 @@ def image_manifest(config: Digest, config_size: int, layer: Digest, layer_size: 
     ).encode()
 
 
+class Records:
+    """Where servers keep their records: in their data folder, or with TEST_DATABASE=postgres in a database each."""
+
+    make_database: Callable[[], str] | None = None
+    _addresses: ClassVar[dict[Path, str]] = {}
+
+    @classmethod
+    def place(cls, config: Config) -> Config:
+        if cls.make_database is None or config.database_url:
+            return config
+        address = cls._addresses.get(config.data) or cls.make_database()
+        cls._addresses[config.data] = address
+        return replace(config, database_url=address)
+
+
 @contextmanager
 def running(config: Config, limits: Limits | None = None) -> Iterator[Registry]:
     """A server over `config` in a thread of this process; the port is any that is free."""
+    config = Records.place(config)
     prepare(config)
     sock = bind("127.0.0.1", 0)
     server = uvicorn.Server(

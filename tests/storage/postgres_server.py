@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from storage.metadata.database import Database
 from tests.clients.programs import miss
@@ -26,7 +26,7 @@ TEMPLATE = "template_cove"
 START_SECONDS = 30
 # A locale that does not sort bytewise, as on most servers; nothing here has to survive a loss of power.
 _INITDB = (
-    "--username=cove",
+    "--username=postgres",
     "--auth=scram-sha-256",
     "--encoding=UTF8",
     "--locale-provider=icu",
@@ -45,26 +45,25 @@ class PostgresServer:
     process: "subprocess.Popen[bytes]"
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def url(self, database: str) -> str:
-        return f"postgresql://cove:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, user: str = "cove") -> str:
+        """The registry's user owns its databases, and may do nothing else."""
+        return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
-    def make_database(self, template: str = TEMPLATE, **options: str) -> str:
+    def make_database(self, template: str = TEMPLATE, options: str = "") -> str:
         """The address of a new database, with Cove's schema and nothing in it; or of another template."""
         name = f"test_{next(self._numbers)}"
-        settings = sql.SQL(" ").join(sql.SQL("{} {}").format(sql.SQL(k), sql.Literal(v)) for k, v in options.items())
-        self.run(sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(*map(sql.Identifier, (name, template)), settings))
+        self.run(f"CREATE DATABASE {name} OWNER cove TEMPLATE {template} {options}")
         return self.url(name)
 
-    def run(self, command: sql.Composed, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def run(self, command: str, database: str = "postgres") -> None:
         """Do something as the server's administrator."""
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
-            cursor = connection.execute(command)
-            return cursor.fetchall() if cursor.description else []
+        with psycopg.connect(self.url(database, "postgres"), autocommit=True) as connection:
+            connection.execute(command.encode())
 
     def end_connections(self, url: str) -> None:
         """What a restart of the server does to its clients."""
         name = url.rpartition("/")[2]
-        self.run(sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(name))
+        self.run(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 @contextmanager
@@ -75,7 +74,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     try:
         _initialize(programs, folder)
         with _running(programs, folder) as server:
-            server.run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+            server.run(f"CREATE ROLE cove LOGIN PASSWORD '{unquote(PASSWORD)}'")
+            server.run(f"CREATE DATABASE {TEMPLATE} OWNER cove")
             database = Database.connect(server.url(TEMPLATE))
             database.migrate()
             database.close()
@@ -98,7 +98,7 @@ def _user() -> dict[str, Any]:
 
 def _initialize(programs: Path, folder: Path) -> None:
     password = folder / "password"
-    password.write_text(f"{PASSWORD.replace('%21', '!')}\n")
+    password.write_text(f"{unquote(PASSWORD)}\n")
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
         shutil.chown(password, "postgres", "postgres")
@@ -126,7 +126,7 @@ def _running(programs: Path, folder: Path) -> Iterator[PostgresServer]:
 def _wait_until_ready(server: PostgresServer) -> None:
     deadline = time.monotonic() + START_SECONDS
     while server.process.poll() is None and time.monotonic() < deadline:
-        with suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres")):
+        with suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres", "postgres")):
             return
         time.sleep(0.05)
     pytest.fail(f"PostgreSQL did not start: {(server.folder / 'log').read_text()}")
