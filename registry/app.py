@@ -3,7 +3,7 @@
 import asyncio
 import ctypes
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from registry.core.blobs import Blobs
 from registry.core.gate import Gate
 from registry.core.keys import Keys
 from registry.core.manifests import Manifests
+from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
@@ -62,18 +63,17 @@ class FirstStart:
 def prepare(config: Config) -> FirstStart | None:
     """Make the data folder and the database, or bring them up to date; once, before any process serves.
 
-    Raises `RequestInvalid` for what cannot work with this configuration.
+    Raises `RequestInvalid` for what cannot work with this configuration, and `Conflict` for places that the registry
+    has left, or is about to leave.
     """
     _must_be_safe(config)
     if config.uses_data:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    must_be_here(config.data, places(config))
     if config.workers > 1:
         share_between_workers(config.data / "metrics")
-    database = open_database(config)
-    try:
+    with serving(config.data), closing(open_database(config)) as database:
         return _first_start(database, config)
-    finally:
-        database.close()
 
 
 def open_database(config: Config, *, must_exist: bool = False) -> Database:
@@ -100,6 +100,15 @@ def _nothing_in(place: str) -> RequestInvalid:
 
 def storage_url(config: Config) -> str:
     return config.storage_url or config.data.absolute().as_uri()
+
+
+def database_url(config: Config) -> str:
+    return config.database_url or f"sqlite:///{config.database_path.absolute()}"
+
+
+def places(config: Config) -> set[str]:
+    """Where the registry is: the addresses of its blobs and of its records."""
+    return {storage_url(config), database_url(config)}
 
 
 def open_storage(config: Config) -> BlobStore:
@@ -193,12 +202,13 @@ def create(config: Config) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        expiring = asyncio.create_task(repeat(Expiry(database, store, blobs).run, EXPIRY_SECONDS, threads.general))
-        yield
-        expiring.cancel()
-        await observer.rest()
-        threads.close()
-        database.close()
+        with serving(config.data):
+            expiring = asyncio.create_task(repeat(Expiry(database, store, blobs).run, EXPIRY_SECONDS, threads.general))
+            yield
+            expiring.cancel()
+            await observer.rest()
+            threads.close()
+            database.close()
 
     app = Starlette(
         routes=[door.route(rule) for rule in rules(endpoints)],

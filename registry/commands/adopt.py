@@ -1,8 +1,7 @@
 """`cove adopt`: the storage of docker-distribution, taken over where it lies."""
 
-import sys
-import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,13 +9,12 @@ import click
 
 from registry.app import storage_url
 from registry.commands.failures import Failure
+from registry.commands.progress import ProgressLine, size_text
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.adoption import Adoption
 from registry.core.legacy_files import AdoptionReport
 from storage.legacy import NotLegacyStorage, find_root
 from storage.metadata import blobs
-
-_PROGRESS_SECONDS = 0.2
 
 
 @click.command("adopt")
@@ -38,31 +36,20 @@ def command(data: Data, path: Path, *, verify: bool) -> Done:
     except NotLegacyStorage as error:
         raise Failure(str(error)) from error
     _must_be_in_place(data, root)
-    progress = _Progress()
+    line = ProgressLine()
     limit = data.config.manifest_limit_bytes
-    report = Adoption(data.database, data.store, root, manifest_limit=limit, verify=verify, progress=progress).run()
-    progress.clear()
+    report = Adoption(
+        data.database, data.store, root, manifest_limit=limit, verify=verify, progress=partial(_show, line)
+    ).run()
+    line.clear()
     return Done(_record(root, report), _sentences(root, report))
 
 
-class _Progress:
-    """One line of counts on standard error, for people only."""
-
-    def __init__(self) -> None:
-        self._shown_at = 0.0
-        self._is_seen = sys.stderr.isatty()
-
-    def __call__(self, report: AdoptionReport) -> None:
-        if not self._is_seen or time.monotonic() - self._shown_at < _PROGRESS_SECONDS:
-            return
-        self._shown_at = time.monotonic()
+def _show(line: ProgressLine, report: AdoptionReport) -> None:
+    if line.is_due:
         manifests, tags = report.manifests + report.manifests_before, report.tags + report.tags_before
-        verified = f", {_size(report.bytes_read)} verified" if report.bytes_read else ""
-        click.echo(f"\r\033[K{manifests:,} manifests, {tags:,} tags{verified}", nl=False, err=True)
-
-    def clear(self) -> None:
-        if self._shown_at:
-            click.echo("\r\033[K", nl=False, err=True)
+        verified = f", {size_text(report.bytes_read)} verified" if report.bytes_read else ""
+        line.show(f"{manifests:,} manifests, {tags:,} tags{verified}")
 
 
 def _must_be_in_place(data: Data, root: Path) -> None:
@@ -92,7 +79,7 @@ def _sentences(root: Path, report: AdoptionReport) -> str:
         f"  {report.projects:,} new projects, {report.repositories:,} new repositories",
         f"  {report.manifests:,} manifests; {report.manifests_before:,} were here before",
         f"  {report.tags:,} tags, {report.tags_moved:,} moved; {report.tags_before:,} were here before",
-        f"  {report.blobs:,} blobs of {_size(report.bytes)}, where they are",
+        f"  {report.blobs:,} blobs of {size_text(report.bytes)}, where they are",
     ]
     if report.tags_kept:
         lines.append(f"Tags that were pushed here later than there, and stay as they are: {report.tags_kept:,}.")
@@ -108,12 +95,3 @@ def _sentences(root: Path, report: AdoptionReport) -> str:
 def _printable(text: str) -> str:
     """A file's name may be no text at all, or one that steers the terminal."""
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def _size(count: int) -> str:
-    if count < 1000:
-        return f"{count} bytes"
-    value, units = count / 1000, ["kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:,.1f} {units[0]}"

@@ -1,6 +1,6 @@
 """Blobs, and the links by which repositories have them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
@@ -110,6 +110,28 @@ def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:
     )
     user: str | None = tx.execute(naming).scalar_one_or_none()
     return user
+
+
+def list_page(tx: Connection, after: int, count: int) -> list[BlobRecord]:
+    """Blobs whose ids are larger than `after`, in the order of their ids."""
+    page = select(blobs).where(blobs.c.id > after).order_by(blobs.c.id).limit(count)
+    return [BlobRecord(*row) for row in tx.execute(page)]
+
+
+def list_digests(tx: Connection) -> Iterator[str]:
+    """The digest of every blob."""
+    return iter(tx.execute(select(blobs.c.digest)).scalars())
+
+
+def list_holders(tx: Connection, blob_id: int) -> list[str]:
+    """Names of the repositories that have the blob."""
+    names = (
+        select(repositories.c.name)
+        .join(repository_blobs, repository_blobs.c.repository_id == repositories.c.id)
+        .where(repository_blobs.c.blob_id == blob_id)
+        .order_by(repositories.c.name)
+    )
+    return list(tx.execute(names).scalars())
 
 
 def count(tx: Connection) -> tuple[int, int]:
