@@ -1,10 +1,30 @@
+"""Servers that tests share, and what holds for all tests."""
+
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.storage.postgres_server import PostgresServer, postgres_server
 from tests.storage.s3_server import ENVIRONMENT, S3Server, s3_server
+
+SERVERS = {"s3", "postgres"}
+
+# How long an example takes tells of the machine, and not of the code.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses another program's server, by a fixture or as one of several cases, and what kills servers."""
+    for item in items:
+        if item.path.parent.name == "torture":
+            item.add_marker("slow")
+        case = getattr(item, "callspec", None)
+        used = {*getattr(item, "fixturenames", ()), *(case.id.split("-") if case else ())}
+        if used & SERVERS:
+            item.add_marker("servers")
 
 
 @pytest.fixture(scope="session")
