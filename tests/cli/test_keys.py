@@ -83,6 +83,7 @@ def token_of_another_server(data: Path) -> str:
     return issuer.issue(str(admin.id), version=admin.credential_version, access=[])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_running_server_takes_up_new_keys_and_drops_revoked_ones(serve: Serve, tmp_path: Path, workers: str) -> None:
     server, data = serve("--workers", workers), tmp_path / "cove-data"

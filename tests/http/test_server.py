@@ -21,6 +21,8 @@ from registry.guard import Limits
 from registry.server import ServerError, bind, serve
 from tests.http.raw import PATIENCE, Client, MakeEcho, eventually, get, is_listening, post
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def serving(*options: str, seconds: float = 1) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
@@ -245,7 +247,6 @@ def test_two_workers_serve_and_a_killed_one_is_replaced() -> None:
         assert not is_listening(port)
 
 
-@pytest.mark.slow
 def test_worker_that_hangs_is_replaced() -> None:
     with serving("--workers", "2") as (_, port):
         assert eventually(lambda: len(pids(port)) == 2)
@@ -281,7 +282,6 @@ def test_second_signal_to_the_parent_ends_busy_workers() -> None:
         assert status(process) == 0
 
 
-@pytest.mark.slow
 def test_worker_that_does_not_end_within_the_grace_is_killed() -> None:
     with serving("--workers", "2", "--grace", "0.1") as (process, port):
         assert eventually(lambda: len(pids(port)) == 2)
