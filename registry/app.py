@@ -191,7 +191,7 @@ def create(config: Config) -> ASGIApp:
 
     metrics = Metrics(database)
     endpoints = Endpoints(
-        base=BaseEndpoints(database, metrics),
+        base=BaseEndpoints(database, store, metrics),
         tokens=TokenEndpoints(accounts, tokens, origin, threads),
         blobs=BlobEndpoints(blobs, threads, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0),
         uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),

@@ -19,7 +19,7 @@ Errors:
     +-- StoreUnavailable     the medium does not answer at the moment; nothing that was acknowledged is lost
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from storage.digest import Digest
@@ -123,6 +123,12 @@ class BlobStore(Protocol):
     def checkpoint_bytes(self) -> int:
         """After how many bytes a checkpoint is worth its price, in an upload that goes on."""
 
+    def check(self) -> None:
+        """Raises `BlobStoreError` when the store cannot be used at the moment.
+
+        It may be asked all the time; what it says may be a few seconds old.
+        """
+
     def stage(self) -> str:
         """A new, empty staged place; its name goes into the upload session's row. Raises `StoreFull`."""
 
@@ -149,3 +155,11 @@ class BlobStore(Protocol):
 
     def url(self, location: str, seconds: int) -> str | None:
         """An address where anybody may read the object for so many seconds; None where the store has none."""
+
+    def sweep(self, before_ms: int, is_named: Callable[[str], bool]) -> int:
+        """Drop staged bytes that a process left behind when it died; tells of how many staged places there were some.
+
+        These are bytes that came in before `before_ms` (UTC, ms since 1970) at the latest, under no session's name:
+        `is_named` tells whether the name of any session's staged place contains a text. Objects stay, and what a writer
+        on this medium has open.
+        """

@@ -23,9 +23,10 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
@@ -37,6 +38,7 @@ PIECE = 1 << 20  # bytes that `DiskWriter.read` yields at once
 CHECKPOINT_BYTES = 64 << 20  # bytes after which an upload that goes on is worth a checkpoint
 WRITEBACK_STEP = 8 << 20  # bytes appended before their write-back is started
 
+_STAGED = re.compile(r"[0-9a-f]{32}")
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -224,6 +226,10 @@ class DiskStore:
         self._root = root.absolute()
         self._folders = Folders(self._root)
 
+    def check(self) -> None:
+        if not os.access(self._root, os.W_OK | os.X_OK) or not self._root.is_dir():
+            raise BlobStoreError(f"{self._root} is no folder that blobs can be written to")
+
     def stage(self) -> str:
         staged = f"uploads/{secrets.token_hex(16)}"
         with _plain_errors(self._root / staged):
@@ -261,6 +267,29 @@ class DiskStore:
 
     def url(self, location: str, seconds: int) -> None:  # noqa: ARG002  # the protocol's names
         return None
+
+    def sweep(self, before_ms: int, is_named: Callable[[str], bool]) -> int:
+        stale = [staged for staged in self._list_staged(before_ms) if not is_named(staged)]
+        return sum(self._discard_unless_open(staged) for staged in stale)
+
+    def _list_staged(self, before_ms: int) -> Iterator[str]:
+        """Staged places that were last written to before a time."""
+        folder = self._folders.make("uploads")
+        with _plain_errors(folder), os.scandir(folder) as entries:
+            for entry in entries:
+                # Whatever is gone meanwhile was somebody's.
+                with suppress(FileNotFoundError):
+                    is_old = entry.stat(follow_symlinks=False).st_mtime_ns < before_ms * 1_000_000
+                    if is_old and _STAGED.fullmatch(entry.name):
+                        yield f"uploads/{entry.name}"
+
+    def _discard_unless_open(self, staged: str) -> bool:
+        try:
+            with closing(self.open_staged(staged)):
+                self.discard(staged)
+        except (BlobMissing, StagedBusy):
+            return False
+        return True
 
     def _path(self, location: str) -> Path:
         """Where a location is; one that could lead out of the root raises `BlobStoreError`."""

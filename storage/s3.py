@@ -7,15 +7,17 @@ An object is written once, to the key where it stays, and no key is written agai
 process at a time writes to a staged place is up to the row of its session.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from storage.blobs import BlobStoreError
 from storage.digest import Digest
 from storage.s3_buckets import Bucket
+from storage.s3_checks import Check
 from storage.s3_options import S3Options
 from storage.s3_parts import Outbox, Slots
 from storage.s3_readers import S3Reader
-from storage.s3_staged import Staged, new_key
+from storage.s3_staged import KEYS, Staged, is_key, new_key
 from storage.s3_writers import S3Writer, remove
 
 SENDERS = 16  # parts of all uploads on their way at the same time
@@ -36,8 +38,12 @@ class S3Store:
         self._part_bytes = options.part_bytes
         self._bucket = Bucket(name, prefix, options)
         self._bucket.check()
+        self._check = Check(self._bucket.check_in_haste)
         slots = Slots(max(1, options.buffer_bytes // options.part_bytes), patience=options.timeout_seconds)
         self._outbox = Outbox(self._bucket, ThreadPoolExecutor(SENDERS, "cove-s3"), slots)
+
+    def check(self) -> None:
+        self._check.must_succeed()
 
     def stage(self) -> str:
         """A name and nothing else: S3 hears of it with the first bytes."""
@@ -66,6 +72,14 @@ class S3Store:
 
     def url(self, location: str, seconds: int) -> str:
         return self._bucket.url(_key(location), seconds)
+
+    def sweep(self, before_ms: int, is_named: Callable[[str], bool]) -> int:
+        """Aborts multipart uploads. One that becomes an object meanwhile stays it: S3 knows no such upload then."""
+        old = [upload for upload in self._bucket.uploads(KEYS) if upload.begun_at < before_ms and is_key(upload.key)]
+        stale = [upload for upload in old if not is_named(upload.key)]
+        for upload in stale:
+            self._bucket.abort(upload.key, upload.id)
+        return len(stale)
 
     def close(self) -> None:
         """Wait for what is on its way and let go of every connection."""

@@ -5,8 +5,10 @@ connections. Checksums of newer AWS libraries stay off where S3 does not require
 them, and the content has a digest of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3.session
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 CONNECTIONS = 96
 CONNECT_SECONDS = 5
 ATTEMPTS = 5
+CHECK_SECONDS = 2  # how long a check waits for an answer ...
+CHECK_ATTEMPTS = 2  # ... and again, since a connection that was idle for long may be dead
 
 _GONE = {"NoSuchKey", "NoSuchUpload", "NotFound", "404"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
@@ -48,14 +52,26 @@ class Stream:
         self._body.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload that is under way since `begun_at` (UTC, ms since 1970)."""
+
+    key: str
+    id: str
+    begun_at: int
+
+
 class Bucket:
     """Objects under `prefix` in a bucket; keys are relative to the prefix. Thread-safe."""
 
     def __init__(self, name: str, prefix: str, options: S3Options) -> None:
         self._name = name
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = _client(options, options.endpoint)
-        self._public = _client(options, options.public_endpoint) if options.public_endpoint else self._client
+        with _plain_errors(options.endpoint or "S3"):
+            make = _clients(options)
+            self._client = make(options.endpoint, options.timeout_seconds, ATTEMPTS)
+            self._hasty = make(options.endpoint, CHECK_SECONDS, CHECK_ATTEMPTS)
+            self._public = make(options.public_endpoint or options.endpoint, options.timeout_seconds, ATTEMPTS)
         self._place: dict[str, Any] = {}
         if options.storage_class:
             self._place["StorageClass"] = options.storage_class
@@ -64,11 +80,11 @@ class Bucket:
 
     def check(self) -> None:
         """Raises `BlobStoreError`, in words for whoever set it up, when the bucket cannot be used."""
-        try:
-            with _plain_errors(f"bucket {self._name}"):
-                self._client.head_bucket(Bucket=self._name)
-        except BlobMissing:
-            raise BlobStoreError(f"there is no bucket {self._name} at {self._client.meta.endpoint_url}") from None
+        self._ask_for_it(self._client)
+
+    def check_in_haste(self) -> None:
+        """Raises what `check` does, but waits for a few seconds at most."""
+        self._ask_for_it(self._hasty)
 
     def put(self, key: str, content: bytes | bytearray) -> None:
         with _plain_errors(key):
@@ -124,6 +140,18 @@ class Bucket:
         with suppress(BlobMissing), _plain_errors(key):
             self._client.abort_multipart_upload(**self._object(key), UploadId=upload)
 
+    def uploads(self, start: str) -> Iterator[Upload]:
+        """Multipart uploads under way whose keys begin with `start`.
+
+        MinIO names none of them: it looks for that very key, and aborts uploads itself after a day.
+        """
+        pages = self._client.get_paginator("list_multipart_uploads")
+        with _plain_errors(f"bucket {self._name}"):
+            for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + start):
+                for found in page.get("Uploads", []):
+                    key = found["Key"].removeprefix(self._prefix)
+                    yield Upload(key, found["UploadId"], _milliseconds(found["Initiated"]))
+
     def url(self, key: str, seconds: int) -> str:
         """An address where anybody may read the object for so many seconds."""
         wanted = {**self._object(key), "ResponseContentType": "application/octet-stream"}
@@ -131,8 +159,15 @@ class Bucket:
             return self._public.generate_presigned_url("get_object", wanted, seconds)
 
     def close(self) -> None:
-        self._client.close()
-        self._public.close()
+        for client in (self._client, self._hasty, self._public):
+            client.close()
+
+    def _ask_for_it(self, client: "S3Client") -> None:
+        try:
+            with _plain_errors(f"bucket {self._name}"):
+                client.head_bucket(Bucket=self._name)
+        except BlobMissing:
+            raise BlobStoreError(f"there is no bucket {self._name} at {client.meta.endpoint_url}") from None
 
     def _object(self, key: str) -> Mapping[str, Any]:
         return {"Bucket": self._name, "Key": self._prefix + key}
@@ -144,19 +179,28 @@ class Bucket:
             return False
 
 
-def _client(options: S3Options, endpoint: str | None) -> "S3Client":
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": options.addressing},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=options.timeout_seconds,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        max_pool_connections=CONNECTIONS,
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    with _plain_errors(endpoint or "S3"):
-        return boto3.session.Session().client("s3", endpoint_url=endpoint, region_name=options.region, config=config)
+def _clients(options: S3Options) -> Callable[[str | None, int, int], "S3Client"]:
+    """Makes clients for an endpoint, a time-out in seconds, and a number of attempts; they share what it takes."""
+    session = boto3.session.Session()
+
+    def make(endpoint: str | None, seconds: int, attempts: int) -> "S3Client":
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": options.addressing},
+            connect_timeout=min(CONNECT_SECONDS, seconds),
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=CONNECTIONS,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return session.client("s3", endpoint_url=endpoint, region_name=options.region, config=config)
+
+    return make
+
+
+def _milliseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 from storage.blobs import BlobStoreError
 
+KEYS = "o/"  # what every key begins with
 _KEY = re.compile(r"o/[0-9a-f]{2}/[0-9a-f]{32}")
 
 
@@ -21,6 +22,11 @@ def new_key() -> str:
     """A key that no object has. Its first part spreads objects over the service's partitions."""
     name = secrets.token_hex(16)
     return f"o/{name[:2]}/{name}"
+
+
+def is_key(text: str) -> bool:
+    """Whether `new_key` could have made it."""
+    return _KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Staged:
         try:
             values = json.loads(text)
             staged = cls(**{**values, "parts": tuple(values["parts"])})
-            is_ours = all(map(_KEY.fullmatch, [staged.key, staged.tail or staged.key])) and staged.part_bytes > 0
+            is_ours = all(map(is_key, [staged.key, staged.tail or staged.key])) and staged.part_bytes > 0
         except (ValueError, TypeError, KeyError):
             is_ours = False
         if not is_ours:

@@ -5,12 +5,14 @@ from starlette.responses import Response
 from registry.errors import Unavailable
 from registry.metrics import CONTENT_TYPE, Metrics
 from registry.web import Call, json_response
+from storage.blobs import BlobStore, BlobStoreError
 from storage.metadata.database import Database, DatabaseError
 
 
 class BaseEndpoints:
-    def __init__(self, database: Database, metrics: Metrics) -> None:
+    def __init__(self, database: Database, store: BlobStore, metrics: Metrics) -> None:
         self._database = database
+        self._store = store
         self._metrics = metrics
 
     def ping(self, _call: Call) -> Response:
@@ -23,7 +25,8 @@ class BaseEndpoints:
     def ready(self, _call: Call) -> Response:
         try:
             self._database.check()
-        except DatabaseError as error:
+            self._store.check()
+        except (DatabaseError, BlobStoreError) as error:
             raise Unavailable(str(error)) from error
         return json_response({"status": "ready"})
 

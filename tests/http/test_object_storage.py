@@ -11,7 +11,7 @@ from storage import s3_buckets
 from storage.digest import Digest
 from tests.http.conftest import Make
 from tests.http.pushes import Repo, fresh
-from tests.http.raw import Client
+from tests.http.raw import Client, eventually
 from tests.http.serving import PASSWORD, Registry
 from tests.storage import s3_server
 from tests.storage.s3_server import BUCKET, MIB, PART, Proxy, S3Server, proxy_before
@@ -85,6 +85,15 @@ def test_service_that_fails_is_503_with_a_time_to_come_back_and_never_a_404(
     assert repo.patch(upload, b"content").status_code == 202
     assert repo.finish(upload, Digest.of(b"content")).status_code == 201
     assert repo.http.get(url).content == blob
+
+
+def test_registry_whose_service_fails_is_not_ready_until_it_is_back(registry: Registry, proxy: Proxy) -> None:
+    proxy.fail("HeadBucket", s3_server.refuse(503, "SlowDown"), times=99)
+    answer = registry.client().get("/readyz")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    assert registry.client().get("/healthz").status_code == 200
+    proxy.faults.clear()
+    assert eventually(lambda: registry.client().get("/readyz").status_code == 200)
 
 
 def test_object_that_is_gone_is_a_blob_that_is_unknown(repo: Repo, s3: S3Server, settings: dict[str, object]) -> None:

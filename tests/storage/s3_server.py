@@ -58,6 +58,12 @@ class S3Server:
         with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
             client.put_object(Bucket=BUCKET, Key=key, Body=content)
 
+    def begin(self, *keys: str) -> None:
+        """Begin multipart uploads that nobody will complete."""
+        with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
+            for key in keys:
+                client.create_multipart_upload(Bucket=BUCKET, Key=key)
+
     def delete(self, key: str) -> None:
         """Delete an object behind the back of whoever made it."""
         with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
@@ -227,7 +233,8 @@ def _operation(method: str, target: str) -> str:
     parts = urlsplit(target)
     query = {pair.split("=")[0] for pair in parts.query.split("&")}
     if parts.path.strip("/") == BUCKET:
-        return "HeadBucket"
+        listed = "ListMultipartUploads" if "uploads" in query else "ListObjects"
+        return "HeadBucket" if method == "HEAD" else listed
     if "uploadId" in query:
         names = {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"}
         return names[method]
@@ -288,6 +295,16 @@ def stall_after(count: int, seconds: float) -> Answer:
         handler.reply(status, headers, content[:count], len(content))
         time.sleep(seconds)
         handler.close_connection = True
+
+    return answer
+
+
+def forward_after(seconds: float) -> Answer:
+    """Do what was asked, but only after a while."""
+
+    def answer(handler: _Handler, body: bytes) -> None:
+        time.sleep(seconds)
+        forward(handler, body)
 
     return answer
 

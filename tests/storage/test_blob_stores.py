@@ -394,6 +394,54 @@ def test_every_error_is_a_blob_store_error(error: type[Exception]) -> None:
     assert issubclass(error, BlobStoreError)
 
 
+# What the whole store can tell, and what nobody names
+
+
+def test_a_store_that_can_be_used_passes_its_check(store: BlobStore) -> None:
+    store.check()
+    store.check()
+
+
+LATER = 4_102_444_800_000  # the year 2100: everything is older
+
+
+def naming(*names: str) -> Callable[[str], bool]:
+    """What sessions with these staged names would say."""
+    return lambda text: any(text in name for name in names)
+
+
+def test_staged_bytes_are_swept_when_they_are_old_and_no_session_names_them(store: BlobStore) -> None:
+    content = b"x" * (6 * MIB)
+    kept, left, digest = put_staged(store, content), put_staged(store, content), Digest.of(content)
+    location = put(store, content)
+    assert store.sweep(0, naming()) == 0
+    assert store.sweep(LATER, naming(kept, left)) == 0
+    assert store.sweep(LATER, naming(kept)) == 1
+    assert store.sweep(LATER, naming(kept)) == 0
+    with pytest.raises(BlobMissing):
+        store.commit(left, digest, len(content))
+    assert content_of(store, store.commit(kept, digest, len(content))) == content
+    assert content_of(store, location) == content
+
+
+def test_sweeping_goes_on_until_nothing_is_left(store: BlobStore) -> None:
+    for _ in range(3):
+        put_staged(store, b"x" * (6 * MIB))
+    assert store.sweep(LATER, naming()) == 3
+    assert store.sweep(LATER, naming()) == 0
+
+
+def test_sweeping_a_store_that_was_never_used_finds_nothing(store: BlobStore) -> None:
+    assert store.sweep(LATER, naming()) == 0
+
+
+def test_staged_bytes_that_a_writer_has_open_are_not_swept(locking_store: BlobStore) -> None:
+    with closing(locking_store.open_staged(locking_store.stage())) as writer:
+        writer.append(b"still coming in")
+        assert locking_store.sweep(LATER, naming()) == 0
+        assert content_of(locking_store, writer.commit(Digest.of(b"still coming in"), 15)) == b"still coming in"
+
+
 # A staged place against a model
 
 

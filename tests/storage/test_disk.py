@@ -178,6 +178,38 @@ def test_a_root_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
 # Staged files
 
 
+@pytest.mark.parametrize("replace", [lambda root: None, lambda root: root.write_text("no folder")])
+def test_a_root_that_is_gone_fails_the_check_until_it_is_back(
+    store: DiskStore, root: Path, replace: Callable[[Path], None]
+) -> None:
+    elsewhere = root.rename(root.with_name("elsewhere"))
+    replace(root)
+    with pytest.raises(BlobStoreError, match="is no folder that blobs can be written to"):
+        store.check()
+    root.unlink(missing_ok=True)
+    elsewhere.rename(root)
+    store.check()
+
+
+def test_sweeping_leaves_what_is_no_staged_place(store: DiskStore, root: Path) -> None:
+    store.stage()
+    uploads = root / "uploads"
+    strange = [uploads / "notes.txt", uploads / f"{'a' * 32}.bak"]
+    for file in strange:
+        file.write_text("not ours")
+    (uploads / ("b" * 32)).symlink_to(strange[0])
+    (uploads / ("c" * 32)).mkdir()
+    assert store.sweep(1 << 42, lambda _: False) == 1
+    assert len(list(uploads.iterdir())) == 4
+
+
+def test_staged_file_is_as_old_as_its_last_byte(store: DiskStore, root: Path) -> None:
+    staged = put_staged(store, b"half")
+    os.utime(root / staged, ns=(0, 5_000_000_000))
+    assert store.sweep(5000, lambda _: False) == 0
+    assert store.sweep(5001, lambda _: False) == 1
+
+
 def test_a_staged_name_that_is_taken_is_refused_and_not_shared(
     store: DiskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

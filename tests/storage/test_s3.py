@@ -14,12 +14,14 @@ from storage import s3_buckets, s3_parts
 from storage.blobs import BlobMissing, BlobStoreError, StoreFull, StoreUnavailable
 from storage.digest import Digest
 from storage.s3 import S3Store
+from storage.s3_checks import Check
 from storage.s3_options import S3Options
 from tests.storage import s3_server
 from tests.storage.pushes import content_of, put, put_staged, staged_bytes
 from tests.storage.s3_server import BUCKET, MIB, PART, Answer, Proxy, S3Server, proxy_before, s3_store
 
 PROJECT = Path(__file__).parents[2]
+LATER = 4_102_444_800_000  # the year 2100: everything is older
 
 
 @pytest.fixture
@@ -470,6 +472,87 @@ def test_missing_credentials_are_told_at_the_start(s3: S3Server, monkeypatch: py
 def test_service_that_is_not_there_is_told_at_the_start(s3: S3Server, impatient: None) -> None:
     with pytest.raises(StoreUnavailable, match="S3 does not answer for bucket blobs"):
         S3Store(BUCKET, "", S3Options(endpoint="http://127.0.0.1:9"))
+
+
+# Checks, and what crashed processes leave
+
+
+def test_check_asks_once_in_a_while_however_often_it_is_made() -> None:
+    now, asked = [0.0], []
+    check = Check(lambda: asked.append(now[0]), clock=lambda: now[0])
+    for now[0] in (0, 0.5, 1.9, 2, 2.1, 10):
+        check.must_succeed()
+    assert asked == [0, 2, 10]
+
+
+def test_check_that_failed_fails_for_a_while_and_then_asks_again() -> None:
+    now, problems = [0.0], ["no answer"]
+
+    def ask() -> None:
+        if problems:
+            raise StoreUnavailable(problems.pop())
+
+    check = Check(ask, clock=lambda: now[0])
+    for now[0] in (0, 1.9):
+        with pytest.raises(BlobStoreError, match="no answer"):
+            check.must_succeed()
+    now[0] = 2
+    check.must_succeed()
+
+
+@pytest.mark.parametrize("fault", [s3_server.refuse(503, "SlowDown"), s3_server.refuse(403, "AccessDenied")])
+def test_service_that_fails_is_found_by_a_check(store: S3Store, proxy: Proxy, fault: Answer) -> None:
+    proxy.fail("HeadBucket", fault, times=99)
+    with pytest.raises(BlobStoreError, match=f"bucket {BUCKET}"):
+        store.check()
+    assert set(proxy.operations()) == {"HeadBucket"}
+
+
+def test_check_does_not_wait_as_long_as_other_calls(proxy: Proxy, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_buckets, "CHECK_SECONDS", 0.2)
+    with s3_store(proxy.endpoint, prefix, timeout_seconds=3600) as store:
+        proxy.fail("HeadBucket", s3_server.forward_after(3), times=99)
+        with pytest.raises(BlobStoreError, match="S3 does not answer"):
+            store.check()
+
+
+def test_sweeping_aborts_what_lies_under_the_own_prefix_and_is_an_upload_of_a_store(
+    store: S3Store, s3: S3Server, prefix: str
+) -> None:
+    put_staged(store, content_of_size(PART + 1))
+    theirs = [f"{prefix}-other/o/aa/{'a' * 32}", f"{prefix}/docker/registry/v2/x", f"{prefix}/o/notes"]
+    s3.begin(*theirs)
+    before = s3.objects(prefix)
+    assert store.sweep(LATER, lambda _: False) == 1
+    assert sorted(s3.uploads(prefix)) == sorted(theirs)
+    assert s3.objects(prefix) == before
+
+
+def test_sweeping_finds_more_than_one_page_of_uploads(s3: S3Server, store: S3Store, prefix: str) -> None:
+    s3.begin(*(f"{prefix}/o/aa/{number:032x}" for number in range(1010)))
+    assert store.sweep(LATER, lambda _: False) == 1010
+    assert s3.uploads(prefix) == []
+
+
+def test_upload_that_ends_while_it_is_swept_is_fine(store: S3Store) -> None:
+    content = content_of_size(PART + 1)
+    staged = put_staged(store, content)
+    locations = []
+
+    def commit_meanwhile(_key: str) -> bool:
+        locations.append(store.commit(staged, Digest.of(content), len(content)))
+        return False
+
+    assert store.sweep(LATER, commit_meanwhile) == 1
+    assert content_of(store, locations[0]) == content
+
+
+@pytest.mark.parametrize("operation", ["ListMultipartUploads", "AbortMultipartUpload"])
+def test_sweeping_at_a_service_that_fails_is_unavailable(hasty: S3Store, proxy: Proxy, operation: str) -> None:
+    put_staged(hasty, content_of_size(PART + 1))
+    proxy.fail(operation, s3_server.refuse(503, "SlowDown"), times=99)
+    with pytest.raises(StoreUnavailable):
+        hasty.sweep(LATER, lambda _: False)
 
 
 def test_missing_package_is_told_at_the_start() -> None:
