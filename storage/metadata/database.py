@@ -143,7 +143,7 @@ class Database:
             explained = self._explain(error)
             if explained is None:
                 raise
-            if is_done and isinstance(explained, DatabaseUnavailable):
+            if is_done and engine is not self._readers and isinstance(explained, DatabaseUnavailable):
                 explained = CommitUnknown(str(explained))
             raise explained from error
 

@@ -20,8 +20,8 @@ from storage.metadata.database import (
     DatabaseUnavailable,
 )
 from tests.storage.metadata.databases import add, names
-from tests.storage.metadata.wires import Wire, wire_to
 from tests.storage.postgres_server import PASSWORD, PostgresServer
+from tests.storage.wires import Wire, wire_to
 
 ROOT = Path(__file__).parents[3]
 

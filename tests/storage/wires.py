@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Wire:
-    """Passes bytes on. With `loses_commits`, a COMMIT reaches the server, and its answer nobody."""
+    """Passes bytes on. With `loses_commits`, the COMMIT of a writer reaches the server, and its answer nobody."""
 
     port: int
     upstream: int
@@ -33,9 +33,11 @@ class Wire:
         threading.Thread(target=self._receive, args=(server, client)).start()
 
     def _send(self, client: socket.socket, server: socket.socket) -> None:
+        is_writer = False
         with suppress(OSError), server:
             while data := client.recv(65536):
-                if self.loses_commits and data.endswith(b"COMMIT\0"):
+                is_writer = is_writer or b"READ COMMITTED" in data
+                if self.loses_commits and is_writer and data.endswith(b"COMMIT\0"):
                     with suppress(OSError):
                         client.shutdown(socket.SHUT_RDWR)
                 server.sendall(data)
@@ -54,10 +56,12 @@ def wire_to(upstream: int) -> Iterator[Wire]:
         wire = Wire(listener.getsockname()[1], upstream)
         thread = threading.Thread(target=_accept, args=(listener, wire))
         thread.start()
-        yield wire
-        wire.cut()
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield wire
+        finally:
+            wire.cut()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def _accept(listener: socket.socket, wire: Wire) -> None:
