@@ -88,7 +88,7 @@ def open_database(config: Config, *, must_exist: bool = False) -> Database:
     with ExitStack() as on_error:
         on_error.callback(database.close)
         if must_exist and database.is_empty:
-            raise _nothing_in("the database")
+            raise _nothing_in("the database" if config.postgres_url else str(config.data))
         database.migrate()
         on_error.pop_all()
     return database

@@ -56,15 +56,16 @@ def ready_line(listening: Listening) -> str:
     return f"Cove is ready at {listening.url}"
 
 
-def first_start(listening: Listening, data: Path, password: str | None, *, weak: bool = False) -> str:
+def first_start(listening: Listening, data: Path | None, password: str | None, *, weak: bool = False) -> str:
     """The welcome: shown once, because the password is. None says that the administrator's was given by a setting;
-    `weak` that it is one that a user could not choose.
+    `weak` that it is one that a user could not choose. `data` is the folder that was made, if one was.
     """
     kept = f"{password}   (shown this once: keep it now)" if password else "as given in COVE_ADMIN_PASSWORD"
     if weak:
         kept += "; it is weak: change it by `cove user password admin`"
+    made = f": {data} was made" if data else ""
     return f"""\
-This is the first start: {data} was made.
+This is the first start{made}.
 
   Administrator   admin
   Password        {kept}

@@ -306,8 +306,10 @@ class Errors:
         return "Bearer " + ",".join(f'{name}="{value}"' for name, value in values.items() if value)
 
     def _translate(self, request: Request, error: Exception) -> Response:
-        translate = next(make for kind, make in _TRANSLATIONS.items() if isinstance(error, kind))
-        return self.respond(request, translate(error))
+        answer = next(make for kind, make in _TRANSLATIONS.items() if isinstance(error, kind))(error)
+        if answer.status >= 500:
+            logging.getLogger("cove").warning("%s: %s", type(error).__name__, error)
+        return self.respond(request, answer)
 
     def _failing(self, request: Request, error: Exception) -> Response:
         """A disk that reports errors, and not a bug: the connection lives on, and the operator has something to do."""

@@ -93,7 +93,8 @@ def _greet(config: Config, port: int, first: FirstStart | None) -> None:
     listening = Listening(config.host, port, config.tls is not None, _machine(), config.public_url)
     if first and not config.ephemeral:
         weak = config.admin_password is not None and is_weak(config.admin_password)
-        click.echo(first_start(listening, config.data.absolute(), first.admin_password, weak=weak))
+        made = config.data.absolute() if config.uses_data else None
+        click.echo(first_start(listening, made, first.admin_password, weak=weak))
     click.echo(ready_line(listening))
     sys.stdout.flush()
 

@@ -1,5 +1,7 @@
 """`/v2/` itself, and what machines ask of a server: is it alive, is it ready, what are its numbers."""
 
+import logging
+
 from starlette.responses import Response
 
 from registry.errors import Unavailable
@@ -7,6 +9,8 @@ from registry.metrics import CONTENT_TYPE, Metrics
 from registry.web import Call, json_response
 from storage.blobs import BlobStore, BlobStoreError
 from storage.metadata.database import Database, DatabaseError
+
+log = logging.getLogger("cove")
 
 
 class BaseEndpoints:
@@ -27,7 +31,8 @@ class BaseEndpoints:
             self._database.check()
             self._store.check()
         except (DatabaseError, BlobStoreError) as error:
-            raise Unavailable(str(error)) from error
+            log.warning("not ready: %s", error)  # the reason may name machines, and anybody may ask
+            raise Unavailable("the registry is not ready: see its log") from error
         return json_response({"status": "ready"})
 
     def metrics(self, _call: Call) -> Response:

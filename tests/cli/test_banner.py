@@ -86,3 +86,8 @@ def test_docker_setting_is_not_shown_where_it_is_not_needed(host: str, *, tls: b
 def test_commands_use_the_public_name_where_there_is_one() -> None:
     text = first_start(listening("127.0.0.1", public_url="https://cove.example"), DATA, "Passw0rd")
     assert "docker push cove.example/library/hello:1" in text
+
+
+def test_folder_is_named_where_one_was_made() -> None:
+    assert first_start(listening("127.0.0.1"), DATA, None).startswith(f"This is the first start: {DATA} was made.\n")
+    assert first_start(listening("127.0.0.1"), None, None).startswith("This is the first start.\n")

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Wire:
-    """Passes bytes on. With `loses_commits`, the COMMIT of a writer reaches the server, and its answer nobody."""
+    """Passes bytes on. With `loses_commits`, the COMMIT of a writer reaches the server, and its answer nobody;
+    while it `is_down`, whoever connects is cut off at once.
+    """
 
     port: int
     upstream: int
     loses_commits: bool = False
+    is_down: bool = False
     _ends: list[socket.socket] = field(default_factory=list)
 
     def address(self, url: str) -> str:
@@ -27,6 +30,9 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
     def join(self, client: socket.socket) -> None:
+        if self.is_down:
+            client.close()
+            return
         server = socket.create_connection(("127.0.0.1", self.upstream))
         self._ends += [client, server]
         threading.Thread(target=self._send, args=(client, server)).start()
