@@ -63,7 +63,8 @@ class TokenEndpoints:
         return self._by_password(call, credentials)
 
     def _by_password(self, call: Call, credentials: Credentials) -> UserRecord:
-        if not credentials.username or not credentials.password:
+        # No account has a name that cannot be printed, and not every database can look for one.
+        if not (credentials.username and credentials.username.isprintable() and credentials.password):
             raise Unauthorized(_WRONG)
         try:
             user = self._accounts.sign_in(credentials, self._origin.client(call.request))
