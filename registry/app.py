@@ -165,10 +165,13 @@ class AppFactory:
 
 
 def _give_memory_back() -> None:
-    """Have large blocks returned to the system: glibc learns to keep them, such as the 19 MiB of each password hash."""
+    """Have large blocks returned to the system: glibc learns to keep them, such as the 19 MiB of each password hash.
+
+    Those of uploads count too: every thread that had them in turn would keep some.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, 4 * 1024 * 1024)
+        mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 
 
 def create(config: Config) -> ASGIApp:
