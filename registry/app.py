@@ -113,7 +113,11 @@ def places(config: Config) -> set[str]:
 
 def open_storage(config: Config) -> BlobStore:
     """Where the blobs are. Raises `BlobStoreError` when that place cannot be used."""
-    options = S3Options(
+    return open_store(storage_url(config), s3_options(config))
+
+
+def s3_options(config: Config) -> S3Options:
+    return S3Options(
         endpoint=config.s3_endpoint,
         region=config.s3_region,
         addressing=config.s3_addressing,
@@ -124,7 +128,6 @@ def open_storage(config: Config) -> BlobStore:
         timeout_seconds=config.s3_timeout_seconds,
         public_endpoint=config.s3_public_endpoint,
     )
-    return open_store(storage_url(config), options)
 
 
 def _must_be_safe(config: Config) -> None:

@@ -7,8 +7,8 @@
         _manifests/revisions/<algorithm>/<hex>/link                 ... this manifest
         _manifests/tags/<tag>/current/link                          what the tag points to
 
-A link is a file that holds a digest. One that was deleted leaves its folder behind. Nothing is ever written here, and
-only links are read: a blob store whose root is <root> reads the blobs at the location that `blob_location` tells.
+A link is a file that holds a digest. One that was deleted leaves its folder behind. Nothing is ever written here. A
+blob store whose root is <root> reads the blobs at the location that `blob_location` tells.
 
 Errors:
 
@@ -16,16 +16,21 @@ Errors:
 """
 
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
+from typing import Protocol, TypeVar
 
+from storage.blobs import BlobReader
 from storage.digest import Digest, InvalidDigest
 
 NAME_LIMIT = 255  # characters of a repository's name, docker-distribution's own limit
-_V2 = ("docker", "registry", "v2")
-_LINK_LIMIT = 256  # bytes
+LINK_LIMIT = 256  # bytes
+V2 = ("docker", "registry", "v2")
+REPOSITORIES = "/".join((*V2, "repositories"))
+
+Report = Callable[[str, str], None]  # gets what is damaged: a path below the root, and a sentence that it begins
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 class NotLegacyStorage(Exception):
@@ -41,28 +46,70 @@ class Link:
     written_at: int
 
 
-class LegacyTree:
-    """The tree in the folder `root`. What is damaged is told to `report`, as a path and a sentence, and left out."""
+@dataclass(frozen=True, slots=True)
+class LinkFile:
+    """What is in a link, whatever that is, and when it was written (UTC, ms since 1970)."""
 
-    def __init__(self, root: Path, report: Callable[[str, str], None]) -> None:
-        self._root = root
+    content: bytes
+    written_at: int
+
+
+class LegacyMedium(Protocol):
+    """Where such a storage lies. Paths are below its root. `open` and `size` are for blobs, by their location."""
+
+    @property
+    def root(self) -> str:
+        """The root, as people write it."""
+
+    @property
+    def url(self) -> str:
+        """The address of a blob store with the same root."""
+
+    def is_at(self, url: str) -> bool:
+        """Whether the blob store with this address has the same root."""
+
+    def make_durable(self) -> None:
+        """Return when what other programs wrote before would survive a loss of power."""
+
+    def folders(self, folder: str, report: Report) -> Collection[str]:
+        """Names of the folders in a folder; none when it is not there."""
+
+    def read_links(self, paths: Sequence[str], likely: Collection[str], report: Report) -> Iterator[LinkFile | None]:
+        """What the files have, in this order; None for those that are not there, or are no links and reported.
+
+        `likely` is what they may have in them, for a medium that can tell without reading.
+        """
+
+    def open(self, location: str) -> BlobReader:
+        """Raises `BlobMissing`."""
+
+    def size(self, location: str) -> int:
+        """Raises `BlobMissing`."""
+
+
+class LegacyTree:
+    """The links on a medium. What is damaged is told to `report` and left out."""
+
+    def __init__(self, medium: LegacyMedium, report: Report) -> None:
+        self._medium = medium
         self._report = report
 
     def repositories(self) -> Iterator[str]:
         """Names of the folders that have links, valid or not, in bytewise order within each folder."""
-        yield from self._walk("/".join((*_V2, "repositories")), "")
+        yield from self._walk(REPOSITORIES, "")
 
     def layers(self, name: str) -> Iterator[Link]:
-        yield from self._links(f"{_folder(name)}/_layers")
+        yield from self._links(f"{REPOSITORIES}/{name}/_layers")
 
     def manifests(self, name: str) -> Iterator[Link]:
-        yield from self._links(f"{_folder(name)}/_manifests/revisions")
+        yield from self._links(f"{REPOSITORIES}/{name}/_manifests/revisions")
 
     def tags(self, name: str) -> Iterator[tuple[str, Link]]:
         """Tags, valid or not, and their links."""
-        folder = f"{_folder(name)}/_manifests/tags"
-        for tag in self._folders(folder):
-            link = self._read(f"{folder}/{tag}/current/link")
+        folder = f"{REPOSITORIES}/{name}/_manifests"
+        tags = self._folders(f"{folder}/tags")
+        paths = [f"{folder}/tags/{tag}/current/link" for tag in tags]
+        for tag, link in zip(tags, self._read(paths, self._named_by(f"{folder}/revisions")), strict=True):
             if link:
                 yield tag, link
 
@@ -80,74 +127,50 @@ class LegacyTree:
                 yield from self._walk(f"{folder}/{child}", path)
 
     def _links(self, folder: str) -> Iterator[Link]:
-        for algorithm in self._folders(folder):
-            for encoded in self._folders(f"{folder}/{algorithm}"):
-                link = self._read(f"{folder}/{algorithm}/{encoded}/link")
-                if link and str(link.digest) == f"{algorithm}:{encoded}":
-                    yield link
-                elif link:
-                    self._report(link.path, f"names {link.digest}, which is not what its folder says")
+        named = self._named_by(folder)
+        paths = [f"{folder}/{digest.replace(':', '/', 1)}/link" for digest in named]
+        for digest, link in zip(named, self._read(paths, named), strict=True):
+            if link and str(link.digest) == digest:
+                yield link
+            elif link:
+                self._report(link.path, f"names {link.digest}, which is not what its folder says")
+
+    def _named_by(self, folder: str) -> list[str]:
+        """Digests, valid or not, by the names of the folders that their links are in."""
+        return [
+            f"{algorithm}:{encoded}"
+            for algorithm in self._folders(folder)
+            for encoded in self._folders(f"{folder}/{algorithm}")
+        ]
 
     def _folders(self, folder: str) -> list[str]:
-        """Names of the folders in a folder, sorted; none when it is not there."""
-        try:
-            with os.scandir(self._root / folder) as entries:
-                found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            self._report(folder, f"cannot be read: {error.strerror}")
-            return []
-        for entry in found:
-            if entry.is_symlink():
-                self._report(f"{folder}/{entry.name}", "is a symbolic link, which is not followed")
-        return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+        return sorted(self._medium.folders(folder, self._report), key=os.fsencode)
 
-    def _read(self, path: str) -> Link | None:
-        """A link, or None when it was deleted or is damaged."""
-        file = self._root / path
+    def _read(self, paths: Sequence[str], likely: Collection[str]) -> Iterator[Link | None]:
+        """Links, and None for those that were deleted or are damaged."""
+        for path, file in zip(paths, self._medium.read_links(paths, likely, self._report), strict=True):
+            yield self._parse(path, file) if file else None
+
+    def _parse(self, path: str, file: LinkFile) -> Link | None:
         try:
-            status = file.lstat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LINK_LIMIT:
-                self._report(path, "is not a link")
-                return None
-            digest = Digest.parse(file.read_bytes().decode("ascii", "replace"))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            self._report(path, f"cannot be read: {error.strerror}")
-            return None
+            digest = Digest.parse(file.content.decode("ascii", "replace"))
         except InvalidDigest as error:
             self._report(path, f"is not a link: {error}")
             return None
-        return Link(path, digest, status.st_mtime_ns // 1_000_000)
+        return Link(path, digest, file.written_at)
 
 
-def find_root(path: Path) -> Path:
-    """The root of the storage that `path` is, or is one of the folders `docker/registry/v2` of.
+def possible_roots(place: AnyPath) -> Iterator[AnyPath]:
+    """The roots of which `place` is the root itself, or one of the folders `docker/registry/v2`."""
+    for inside in range(len(V2), -1, -1):
+        if place.parts[len(place.parts) - inside :] == V2[:inside]:
+            yield place.parents[inside - 1] if inside else place
 
-    Raises `NotLegacyStorage`.
-    """
-    absolute = Path(os.path.abspath(path))
-    for inside in range(len(_V2), -1, -1):
-        ends = absolute.parts[len(absolute.parts) - inside :] == _V2[:inside]
-        if ends and (absolute.joinpath(*_V2[inside:]) / "repositories").is_dir():
-            return absolute.parents[inside - 1] if inside else absolute
-    raise NotLegacyStorage(f"{path} is not the storage of a registry: it has no folder docker/registry/v2/repositories")
+
+def not_legacy(place: str) -> NotLegacyStorage:
+    return NotLegacyStorage(f"{place} is not the storage of a registry: it has no folder {REPOSITORIES}")
 
 
 def blob_location(digest: Digest) -> str:
     """Where a blob is, as the location in a blob store with the same root."""
     return f"docker/registry/v2/blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data"
-
-
-def make_durable() -> None:
-    """Return when what other programs wrote before would survive a loss of power.
-
-    docker-distribution syncs its files, but not their names.
-    """
-    os.sync()
-
-
-def _folder(name: str) -> str:
-    return "/".join((*_V2, "repositories", name))

@@ -7,6 +7,7 @@ them, and the content has a digest of its own.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,16 @@ class Upload:
     begun_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list tells of an object: its bytes, when it was written (UTC, ms since 1970), and its entity tag."""
+
+    key: str
+    size: int
+    written_at: int
+    tag: str
+
+
 class Bucket:
     """Objects under `prefix` in a bucket; keys are relative to the prefix. Thread-safe."""
 
@@ -85,6 +96,17 @@ class Bucket:
     def check_in_haste(self) -> None:
         """Raises what `check` does, but waits for a few seconds at most."""
         self._ask_for_it(self._hasty)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The bucket's name and the prefix."""
+        return self._name, self._prefix.rstrip("/")
+
+    def at(self, prefix: str) -> "Bucket":
+        """The same bucket with another prefix; both use the same connections."""
+        other = copy(self)
+        other._prefix = f"{prefix}/" if prefix else ""
+        return other
 
     def put(self, key: str, content: bytes | bytearray) -> None:
         with _plain_errors(key):
@@ -139,6 +161,16 @@ class Bucket:
         """Drop a multipart upload and its parts; one that is gone already is fine."""
         with suppress(BlobMissing), _plain_errors(key):
             self._client.abort_multipart_upload(**self._object(key), UploadId=upload)
+
+    def objects(self, start: str) -> Iterator[Listed]:
+        """Objects whose keys begin with `start`."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with _plain_errors(f"bucket {self._name}"):
+            for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + start):
+                for found in page.get("Contents", []):
+                    key = found["Key"].removeprefix(self._prefix)
+                    tag = found["ETag"].strip('"')
+                    yield Listed(key, found["Size"], _milliseconds(found["LastModified"]), tag)
 
     def uploads(self, start: str) -> Iterator[Upload]:
         """Multipart uploads under way whose keys begin with `start`.

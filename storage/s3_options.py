@@ -1,7 +1,9 @@
 """What there is to choose about an S3 service; apart from the store, so that naming them does not load its library."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 Addressing = Literal["auto", "path", "virtual"]
 
@@ -28,3 +30,11 @@ class S3Options:
     encryption: str | None = None
     timeout_seconds: int = TIMEOUT_SECONDS
     public_endpoint: str | None = None
+
+
+def parse_url(url: str) -> tuple[str, str]:
+    """Bucket and prefix of `s3://bucket/prefix`; anything else raises `ValueError`, which tells nothing of it."""
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not re.fullmatch(r"[A-Za-z0-9._-]+", parts.netloc) or parts.query or parts.fragment:
+        raise ValueError("an S3 address is s3://bucket/prefix: credentials are no part of it")
+    return parts.netloc, unquote(parts.path).strip("/")

@@ -2,47 +2,51 @@
 
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import click
 
-from registry.app import storage_url
+from registry.app import s3_options, storage_url
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine, size_text
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.adoption import Adoption
 from registry.core.legacy_files import AdoptionReport
-from storage.legacy import NotLegacyStorage, find_root
+from storage.legacy import LegacyMedium, NotLegacyStorage
 from storage.metadata import blobs
+from storage.stores import open_legacy
+
+
+class _Place(click.Path):
+    """A folder that exists, or an address of S3."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # type: ignore[override]  # nobody gives it anything but text
+        return value if value.startswith("s3:") else str(super().convert(value, param, ctx))
 
 
 @click.command("adopt")
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=_Place(exists=True, file_okay=False))
 @click.option("--verify", is_flag=True, help="Read every blob and leave out those that are damaged.")
 @on_data
-def command(data: Data, path: Path, *, verify: bool) -> Done:
+def command(data: Data, path: str, *, verify: bool) -> Done:
     """Take over the storage of registry:2 or Harbor in place.
 
-    PATH is the folder that holds docker/registry/v2, or one of these. No blob is copied and nothing is deleted: Cove
-    uses the files where they are, so COVE_STORAGE_URL must name the same folder. Missing projects are made, and are
-    private; a repository without a project goes into `library`. What is damaged is reported and left out.
+    PATH is the folder or s3://bucket/prefix that holds docker/registry/v2, or one of these. No blob is copied and
+    nothing is deleted: Cove uses what is there, so COVE_STORAGE_URL must name the same place. Missing projects are
+    made, and are private; a repository without a project goes into `library`. What is damaged is reported and left out.
 
     It can be run again after more pushes to the old registry; at last, stop that, run it once more and start Cove.
     Harbor keeps its own list of tags: those made or deleted on its page are not known to its storage.
     """
     try:
-        root = find_root(path)
-    except NotLegacyStorage as error:
+        medium = open_legacy(path, s3_options(data.config))
+    except (NotLegacyStorage, ValueError) as error:
         raise Failure(str(error)) from error
-    _must_be_in_place(data, root)
+    _must_be_in_place(data, medium)
     line = ProgressLine()
     limit = data.config.manifest_limit_bytes
-    report = Adoption(
-        data.database, data.store, root, manifest_limit=limit, verify=verify, progress=partial(_show, line)
-    ).run()
+    report = Adoption(data.database, medium, manifest_limit=limit, verify=verify, progress=partial(_show, line)).run()
     line.clear()
-    return Done(_record(root, report), _sentences(root, report))
+    return Done(_record(medium.root, report), _sentences(medium.root, report))
 
 
 def _show(line: ProgressLine, report: AdoptionReport) -> None:
@@ -52,28 +56,26 @@ def _show(line: ProgressLine, report: AdoptionReport) -> None:
         line.show(f"{manifests:,} manifests, {tags:,} tags{verified}")
 
 
-def _must_be_in_place(data: Data, root: Path) -> None:
-    url = urlsplit(storage_url(data.config))
-    place = Path(unquote(url.path))
-    if url.scheme in {"", "file"} and place.is_dir() and place.samefile(root):
+def _must_be_in_place(data: Data, medium: LegacyMedium) -> None:
+    if medium.is_at(storage_url(data.config)):
         return
     with data.database.read() as tx:
         kept, _ = blobs.count(tx)
     if kept:
         raise Failure(
-            f"this registry keeps its blobs elsewhere and has {kept} already: adopt {root} into a new one,"
-            f" with another data folder and COVE_STORAGE_URL={root.as_uri()}"
+            f"this registry keeps its blobs elsewhere and has {kept} already: adopt {medium.root} into a new one,"
+            f" with another data folder and COVE_STORAGE_URL={medium.url}"
         )
     raise Failure(
-        f"the files are used where they are, so set COVE_STORAGE_URL={root.as_uri()} for this and for `cove serve`"
+        f"the blobs are used where they are, so set COVE_STORAGE_URL={medium.url} for this and for `cove serve`"
     )
 
 
-def _record(root: Path, report: AdoptionReport) -> Record:
-    return {"root": str(root), **asdict(report), "public_projects": sorted(report.public_projects)}
+def _record(root: str, report: AdoptionReport) -> Record:
+    return {"root": root, **asdict(report), "public_projects": sorted(report.public_projects)}
 
 
-def _sentences(root: Path, report: AdoptionReport) -> str:
+def _sentences(root: str, report: AdoptionReport) -> str:
     lines = [
         f"Adopted from {root}:",
         f"  {report.projects:,} new projects, {report.repositories:,} new repositories",

@@ -13,7 +13,6 @@ elsewhere is not among the former: the old registry takes the name of any digest
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from registry.core.legacy_files import AdoptionReport, LegacyFiles
 from registry.core.manifests import store as store_manifest
@@ -21,10 +20,10 @@ from registry.errors import NameInvalid, RegistryError, TagInvalid
 from registry.oci.descriptors import Descriptor
 from registry.oci.manifests import Manifest
 from registry.oci.names import RepositoryName, parse_project, parse_tag
-from storage.blobs import BlobStore, BlobStoreError
+from storage.blobs import BlobStoreError, StoreUnavailable
 from storage.clock import now_ms
 from storage.digest import Digest
-from storage.legacy import LegacyTree, Link, blob_location, make_durable
+from storage.legacy import LegacyMedium, LegacyTree, Link, blob_location
 from storage.metadata import blobs, manifests, projects, repositories, tags, tombstones
 from storage.metadata.database import Database, Transaction
 from storage.metadata.repositories import RepositoryRecord
@@ -53,7 +52,7 @@ class _Image:
 
 
 class Adoption:
-    """One run. `root` is the root of the old storage and of `store`; `verify` reads every blob to compare its digest.
+    """One run. `medium` has the old storage; `verify` reads every blob to compare its digest.
 
     `progress` gets the report now and then.
     """
@@ -61,8 +60,7 @@ class Adoption:
     def __init__(
         self,
         database: Database,
-        store: BlobStore,
-        root: Path,
+        medium: LegacyMedium,
         *,
         manifest_limit: int,
         verify: bool = False,
@@ -71,15 +69,19 @@ class Adoption:
     ) -> None:
         self._database = database
         self._report = AdoptionReport()
-        self._tree = LegacyTree(root, self._report.tell)
-        self._files = LegacyFiles(store, self._report, progress, verify=verify)
+        self._medium = medium
+        self._tree = LegacyTree(medium, self._report.tell)
+        self._files = LegacyFiles(medium, self._report, progress, verify=verify)
         self._manifest_limit = manifest_limit
         self._progress = progress
         self._clock = clock
 
     def run(self) -> AdoptionReport:
-        """Adopt all there is. Raises `DatabaseError`; what was adopted until then stays, and another run goes on."""
-        make_durable()
+        """Adopt all there is. What was adopted before an error stays, and another run goes on.
+
+        Raises `DatabaseError`, and `StoreUnavailable` when the medium does not answer.
+        """
+        self._medium.make_durable()
         sources = self._sources()
         for name, folders in sources.items():
             self._adopt_images(name, folders)
@@ -105,7 +107,7 @@ class Adoption:
     def _adopt_images(self, name: RepositoryName, folders: Sequence[str]) -> None:
         links = {link.digest: link for folder in folders for link in self._tree.manifests(folder)}
         namings: list[tuple[str, Descriptor]] = []
-        for batch in _batches(self._read_images(links.values())):
+        for batch in _batches(self._read_images(list(links.values()))):
             self._adopt_batch(name, batch)
             namings += [(image.link.path, child) for image in batch for child in image.children]
             self._progress(self._report)
@@ -141,12 +143,15 @@ class Adoption:
                     self._link(tx, self._place(tx, name).id, chosen, fresh)
             self._progress(self._report)
 
-    def _read_images(self, links: Iterable[Link]) -> Iterator[_Image]:
-        for link in links:
+    def _read_images(self, links: Collection[Link]) -> Iterator[_Image]:
+        contents = self._files.read((link.digest for link in links), self._manifest_limit)
+        for link, read in zip(links, contents, strict=True):
             try:
-                content = self._files.read(link.digest, self._manifest_limit)
+                content = read()
                 # Nothing else tells its type: the old registry does not keep what it was pushed as.
                 manifest = Manifest.parse(None, content)
+            except StoreUnavailable:
+                raise
             except (BlobStoreError, RegistryError) as error:
                 self._report.tell(link.path, f"was left out: {error}")
             else:
@@ -257,7 +262,7 @@ class Adoption:
         written_at = min(wanted.updated_at, self._clock())
         if here and here.manifest_id == wanted.manifest_id:
             self._report.tags_before += 1
-        elif here and here.updated_at >= written_at:
+        elif here and here.updated_at > written_at:
             self._report.tags_kept += 1
         else:
             tags.point(tx, repository_id, wanted.name, wanted.manifest_id, written_at)

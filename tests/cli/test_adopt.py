@@ -18,6 +18,7 @@ from storage.digest import Digest
 from storage.legacy import blob_location
 from tests.cli.running import COVE, Serve, environment
 from tests.core.legacy_trees import Tree
+from tests.storage.s3_server import BUCKET, S3Server
 
 Cove = Callable[..., Result]
 
@@ -148,6 +149,37 @@ def test_storage_behind_a_symbolic_link_is_the_same_storage(cove: Cove, tree: Tr
 
 def test_folder_that_is_no_storage_is_refused(cove: Cove, tmp_path: Path) -> None:
     assert "is not the storage of a registry" in failure(cove("adopt", tmp_path))
+
+
+@pytest.fixture
+def place(tree: Tree, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of the same storage in S3."""
+    monkeypatch.setenv("COVE_S3_ENDPOINT", s3.endpoint)
+    prefix = f"cli/{tree.root.parent.name}/old"
+    for file in tree.root.rglob("*"):
+        if file.is_file():
+            s3.put(f"{prefix}/{file.relative_to(tree.root)}", file.read_bytes())
+    return f"s3://{BUCKET}/{prefix}"
+
+
+def test_bucket_is_adopted_as_a_folder_is(cove: Cove, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVE_STORAGE_URL", f"{place}/")
+    record = json.loads(cove("adopt", f"{place}/docker/registry/v2", "--json").stdout)
+    assert (record["root"], record["tags"], record["problems"]) == (place, 1, [])
+
+
+def test_bucket_elsewhere_is_refused_with_the_setting_to_use(cove: Cove, place: str) -> None:
+    line = failure(cove("adopt", place))
+    assert f"set COVE_STORAGE_URL={place} for this and for `cove serve`" in line
+
+
+def test_bucket_that_is_no_storage_is_refused(cove: Cove, place: str) -> None:
+    assert f"{place}/other is not the storage of a registry" in failure(cove("adopt", f"{place}/other"))
+
+
+def test_address_of_s3_that_is_none_is_refused_without_its_secrets(cove: Cove) -> None:
+    line = failure(cove("adopt", "s3://key:secret@bucket/prefix"))
+    assert line == "cove: an S3 address is s3://bucket/prefix: credentials are no part of it"
 
 
 def test_data_that_was_never_started_is_refused(cove: Cove, tree: Tree, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A real registry:2 that real clients filled, adopted in place and served."""
+"""A real registry:2 that real clients filled, in a folder or a bucket, adopted in place and served."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,10 +9,11 @@ import pytest
 
 from tests.clients import registries
 from tests.clients.images import make_layout
-from tests.clients.old_registries import delete, serve_old
+from tests.clients.old_registries import OldFolder, OldStorage, delete, old_bucket, serve_old
 from tests.clients.programs import Client, bare_environment, find_program
 from tests.clients.registries import Registry, password_of
 from tests.clients.test_skopeo import FROM, TO, push_index
+from tests.storage.s3_server import ENVIRONMENT
 
 pytestmark = pytest.mark.clients
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.clients
 class Move:
     """The old storage, and the server that takes it over."""
 
-    root: Path
+    storage: OldStorage
     work: Path
     server: Registry
     skopeo: Client
@@ -36,8 +37,8 @@ class Move:
 
     def adopt(self) -> dict[str, object]:
         settings = self.work / "cove.toml"
-        settings.write_text(f'storage_url = "{self.root.as_uri()}"\n')
-        output = self.server.cove("adopt", str(self.root), "--json", "--config", str(settings))
+        settings.write_text("".join(f'{name} = "{value}"\n' for name, value in self.storage.settings.items()))
+        output = self.server.cove("adopt", self.storage.place, "--json", "--config", str(settings))
         record: dict[str, object] = json.loads(output)
         return record
 
@@ -65,20 +66,30 @@ class Move:
         return names
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OldStorage]:
+    if request.param == "folder":
+        yield OldFolder(tmp_path / "old")
+        return
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with old_bucket(tmp_path / "old") as bucket:
+        yield bucket
+
+
 @pytest.fixture
-def move(tmp_path: Path, homes: Callable[[], Path], umoci: Client) -> Iterator[Move]:
+def move(tmp_path: Path, storage: OldStorage, homes: Callable[[], Path], umoci: Client) -> Iterator[Move]:
     def client(name: str) -> Client:
         home = homes()
         return Client((find_program(name),), bare_environment(home), home)
 
-    root = tmp_path / "old"
-    root.mkdir()
-    with registries.serve(tmp_path, COVE_STORAGE_URL=root.as_uri()) as server:
-        yield Move(root, tmp_path, server, client("skopeo"), client("crane"), umoci)
+    settings = {f"COVE_{name.upper()}": value for name, value in storage.settings.items()}
+    with registries.serve(tmp_path, **settings) as server:
+        yield Move(storage, tmp_path, server, client("skopeo"), client("crane"), umoci)
 
 
 def test_everything_that_was_pushed_is_pulled_with_the_same_digests(move: Move) -> None:
-    with serve_old(move.root, move.work) as old:
+    with serve_old(move.storage, move.work) as old:
         move.push(old, "team/app:1", "team/app:latest", "team/copy:1", "solo:1")
         push_index(move.skopeo, move.crane, move.umoci, f"{old}/team/deep/multi")
         names = [
@@ -101,7 +112,7 @@ def test_everything_that_was_pushed_is_pulled_with_the_same_digests(move: Move) 
 
 
 def test_second_run_follows_the_old_registry_and_what_is_deleted_there_first_never_comes(move: Move) -> None:
-    with serve_old(move.root, move.work) as old:
+    with serve_old(move.storage, move.work) as old:
         move.push(old, "team/app:1", "team/app:2")
         move.push(old, "team/app:gone")
         delete(old, "team/app", move.digest(old, "team/app:gone"))
@@ -115,29 +126,29 @@ def test_second_run_follows_the_old_registry_and_what_is_deleted_there_first_nev
 
 
 def test_adopted_layers_are_not_pushed_again_and_old_files_stay_untouched(move: Move) -> None:
-    with serve_old(move.root, move.work) as old:
+    with serve_old(move.storage, move.work) as old:
         layout = make_layout(move.umoci)
         move.skopeo.run("copy", TO, f"oci:{layout}:1", f"docker://{old}/team/app:1")
-    before = files(move.root)
+    before = move.storage.files()
     move.adopt()
     credentials = ("--dest-creds", f"admin:{password_of('admin')}")
     remote = f"docker://{move.server.address}/team/app:2"
     move.skopeo.run("copy", TO, *credentials, f"oci:{layout}:1", remote)
     assert move.tags("team/app") == ["1", "2"]
-    assert files(move.root) == before
+    assert move.storage.files() == before
     move.skopeo.run(
         "copy", TO, *credentials, f"oci:{make_layout(move.umoci)}:1", f"docker://{move.server.address}/team/app:3"
     )
-    after = files(move.root)
+    after = move.storage.files()
     assert before.items() <= after.items()
-    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"blobs"}
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {move.storage.new_folder}
 
 
 def test_docker_images_are_adopted_as_what_they_are(
     move: Move, small_image: str, bare_docker: Callable[[], Client]
 ) -> None:
     docker = bare_docker()
-    with serve_old(move.root, move.work) as old:
+    with serve_old(move.storage, move.work) as old:
         docker.run("tag", small_image, f"{old}/team/docker:1")
         docker.run("push", f"{old}/team/docker:1")
         digest = move.digest(old, "team/docker:1")
@@ -145,9 +156,3 @@ def test_docker_images_are_adopted_as_what_they_are(
     assert move.digest(move.server.address, "team/docker:1") == digest
     manifest = json.loads((move.pull("team/docker:1", "pulled") / "manifest.json").read_text())
     assert manifest["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
-
-
-def files(root: Path) -> dict[str, tuple[int, int]]:
-    """Inode and time of last change of every file of the storage, but for uploads that are under way."""
-    found = (file for file in root.rglob("*") if file.is_file() and file.relative_to(root).parts[0] != "uploads")
-    return {str(file.relative_to(root)): (file.stat().st_ino, file.stat().st_mtime_ns) for file in found}

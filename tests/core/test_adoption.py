@@ -16,7 +16,8 @@ from registry.oci import media_types
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
-from storage.legacy import NotLegacyStorage, blob_location, find_root
+from storage.legacy import NotLegacyStorage, blob_location
+from storage.legacy_disk import LegacyDisk, find_root
 from storage.metadata import blobs, manifests, projects, repositories, tags, tombstones
 from storage.metadata.blobs import BlobRecord
 from storage.metadata.database import Database
@@ -35,7 +36,7 @@ class World:
     store: DiskStore
 
     def adopt(self, *, verify: bool = False, limit: int = LIMIT) -> AdoptionReport:
-        return Adoption(self.database, self.store, self.tree.root, manifest_limit=limit, verify=verify).run()
+        return Adoption(self.database, LegacyDisk(self.tree.root), manifest_limit=limit, verify=verify).run()
 
     def tags(self, repository: str) -> dict[str, str]:
         """Tags of a repository and the digests that they name."""
@@ -281,11 +282,21 @@ def test_tag_that_was_pushed_here_later_stays(world: World, tree: Tree) -> None:
     assert world.tags("team/app")["1"] == digest(second) != digest(first)
 
 
+def test_tag_that_was_moved_at_the_time_of_the_link_before_follows(world: World, tree: Tree) -> None:
+    """As in S3, which tells times by the second."""
+    first, second = tree.push("team/app", "1", b"old"), tree.push("team/app", "2", b"new")
+    date(tree.tag("team/app", "1", first), 3000)
+    world.adopt()
+    date(tree.tag("team/app", "1", second), 3000)
+    assert world.adopt().tags_moved == 1
+    assert world.tags("team/app")["1"] == digest(second)
+
+
 def test_tag_whose_link_is_of_the_future_can_still_be_moved(world: World, tree: Tree) -> None:
     first, second = tree.push("team/app", "1", b"old"), tree.push("team/app", "2", b"new")
     future = now_ms() + 10**9
     date(tree.tag("team/app", "1", first), future)
-    Adoption(world.database, world.store, tree.root, manifest_limit=LIMIT, clock=lambda: 5000).run()
+    Adoption(world.database, LegacyDisk(tree.root), manifest_limit=LIMIT, clock=lambda: 5000).run()
     date(tree.tag("team/app", "1", second), future)
     assert world.adopt().tags_moved == 1
     assert world.tags("team/app")["1"] == digest(second)
@@ -650,8 +661,7 @@ def test_everything_is_adopted_over_many_transactions(
     seen: list[int] = []
     report = Adoption(
         world.database,
-        world.store,
-        tree.root,
+        LegacyDisk(tree.root),
         manifest_limit=LIMIT,
         progress=lambda report: seen.append(report.manifests),
     ).run()
@@ -669,8 +679,7 @@ def test_large_manifests_fill_a_transaction_sooner(world: World, tree: Tree, mon
         seen.clear()
         Adoption(
             world.database,
-            world.store,
-            tree.root,
+            LegacyDisk(tree.root),
             manifest_limit=LIMIT,
             progress=lambda report: seen.append(report.manifests + report.manifests_before),
         ).run()
