@@ -50,6 +50,7 @@ from storage.stores import open_store
 
 ADMINISTRATOR = "admin"
 EXPIRY_SECONDS = 60
+SWEEP_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 
@@ -209,9 +210,12 @@ def create(config: Config) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with serving(config.data):
-            expiring = asyncio.create_task(repeat(Expiry(database, store, blobs).run, EXPIRY_SECONDS, threads.general))
+            expiry = Expiry(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)
+            jobs = [(expiry.run, EXPIRY_SECONDS), (expiry.sweep, SWEEP_SECONDS)]
+            repeated = [asyncio.create_task(repeat(work, seconds, threads.general)) for work, seconds in jobs]
             yield
-            expiring.cancel()
+            for task in repeated:
+                task.cancel()
             await observer.rest()
             threads.close()
             database.close()

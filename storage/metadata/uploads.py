@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from storage.metadata.tables import repositories, uploads
 
@@ -105,3 +105,9 @@ def expire(tx: Connection, upload_id: str, now: int) -> str | None:
     expired = delete(uploads).where(uploads.c.id == upload_id, uploads.c.expires_at <= now)
     staged: str | None = tx.execute(expired.returning(uploads.c.staged)).scalar_one_or_none()
     return staged
+
+
+def is_named(tx: Connection, text: str) -> bool:
+    """Whether the staged place of any session has a name that contains `text`."""
+    naming = select(exists().where(uploads.c.staged.contains(text, autoescape=True)))
+    return tx.execute(naming).scalar_one()

@@ -18,9 +18,10 @@ from registry.jobs.expiry import Expiry
 from registry.jobs.timer import repeat
 from registry.oci.names import RepositoryName
 from storage.blobs import BlobStoreError
+from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
-from storage.metadata import projects, tombstones
+from storage.metadata import projects, repositories, tombstones, uploads
 from storage.metadata.database import Database, DatabaseBusy
 
 HOUR = 3600
@@ -57,11 +58,22 @@ class World:
         upload.save()
         upload.close()
 
+    def staged_place(self, upload_id: str) -> str:
+        with self.database.read() as tx:
+            row = repositories.find(tx, str(self.repository.name))
+            assert row
+            found = uploads.find(tx, upload_id, row.id, None, 0)
+        assert found
+        return found.staged
+
     def staged(self) -> list[str]:
         return [path.name for path in (self.folder / "uploads").iterdir()]
 
     def expire(self) -> int:
-        return Expiry(self.database, self.store, self.blobs, clock=self.clock).run()
+        return self.expiry().run()
+
+    def expiry(self) -> Expiry:
+        return Expiry(self.database, self.store, self.blobs, expiry_seconds=HOUR, clock=self.clock)
 
 
 @pytest.fixture
@@ -88,6 +100,17 @@ def test_upload_that_goes_on_stays(world: World) -> None:
     world.pass_hours(0.9)
     assert world.expire() == 0
     assert world.uploads.find(Actor(), world.repository, upload_id).size == 8
+
+
+def test_bytes_that_a_dead_process_left_behind_are_swept_and_those_of_a_session_are_not(world: World) -> None:
+    world.now = now_ms()
+    orphan = world.store.stage()
+    upload_id = world.begin()
+    assert world.expiry().sweep() == 0
+    world.pass_hours(1.1)
+    assert world.expiry().sweep() == 1
+    assert not (world.folder / orphan).exists()
+    assert world.staged() == [Path(world.staged_place(upload_id)).name]
 
 
 def test_object_under_a_tombstone_goes_when_it_is_due(world: World) -> None:
