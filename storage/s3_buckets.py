@@ -175,10 +175,11 @@ class Bucket:
     def uploads(self, start: str) -> Iterator[Upload]:
         """Multipart uploads under way whose keys begin with `start`.
 
-        MinIO names none of them: it looks for that very key, and aborts uploads itself after a day.
+        MinIO names none of them: it looks for that very key, and aborts uploads itself after a day. rclone finds no
+        such upload until the first one was begun.
         """
         pages = self._client.get_paginator("list_multipart_uploads")
-        with _plain_errors(f"bucket {self._name}"):
+        with _plain_errors(f"bucket {self._name}"), suppress(self._client.exceptions.NoSuchUpload):
             for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + start):
                 for found in page.get("Uploads", []):
                     key = found["Key"].removeprefix(self._prefix)

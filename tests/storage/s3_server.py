@@ -50,7 +50,10 @@ class S3Server:
     def uploads(self, prefix: str) -> list[str]:
         """The keys of multipart uploads under a prefix that were neither completed nor aborted."""
         with closing(boto3.session.Session().client("s3", endpoint_url=self.endpoint)) as client:
-            listed = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+            try:
+                listed = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+            except client.exceptions.NoSuchUpload:  # rclone's answer until a first one was begun
+                return []
         return [upload["Key"] for upload in listed if upload["Key"].startswith(prefix)]
 
     def put(self, key: str, content: bytes) -> None:
