@@ -31,7 +31,8 @@ ATTEMPTS = 5
 CHECK_SECONDS = 2  # how long a check waits for an answer ...
 CHECK_ATTEMPTS = 2  # ... and again, since a connection that was idle for long may be dead
 
-_GONE = {"NoSuchKey", "NoSuchUpload", "NotFound", "404"}
+# A part with another tag was sent once more, by a writer that had lost its claim: what was there is gone.
+_GONE = {"NoSuchKey", "NoSuchUpload", "NotFound", "404", "InvalidPart"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 _UNAVAILABLE = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling", "OperationAborted"}
 

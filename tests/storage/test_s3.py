@@ -262,6 +262,7 @@ def test_what_a_dead_writer_sent_without_a_name_is_not_in_the_way(store: S3Store
     staged = put_staged(store, content_of_size(PART + 10))
     dead = store.open_staged(staged)
     dead.append(bytes(2 * PART))
+    dead.start_at(PART + 10)  # waits for what it sends
     content = content_of_size(3 * PART + 10)
     with closing(store.open_staged(staged)) as writer:
         writer.append(content[PART + 10 :])
@@ -269,6 +270,19 @@ def test_what_a_dead_writer_sent_without_a_name_is_not_in_the_way(store: S3Store
     assert content_of(store, location) == content
     dead.close()
     assert content_of(store, location) == content
+
+
+def test_part_that_a_late_writer_sends_over_another_makes_the_upload_begin_again(store: S3Store) -> None:
+    staged = put_staged(store, content_of_size(PART + 10))
+    late, writer = store.open_staged(staged), store.open_staged(staged)
+    content = content_of_size(3 * PART + 10)
+    writer.append(content[PART + 10 :])
+    writer.checkpoint()
+    late.append(bytes(2 * PART))
+    late.start_at(PART + 10)  # waits for what it sends
+    with pytest.raises(BlobMissing):
+        writer.commit(Digest.of(content), len(content))
+    late.close()
 
 
 def test_writer_that_wakes_up_after_the_commit_of_another_cannot_harm_it(store: S3Store) -> None:
