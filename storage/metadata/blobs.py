@@ -21,9 +21,10 @@ class BlobRecord:
     created_at: int
 
 
-_BY_DIGEST = select(blobs).where(blobs.c.digest == bindparam("digest"))
+_COLUMNS = [blobs.c[name] for name in BlobRecord.__slots__]
+_BY_DIGEST = select(*_COLUMNS).where(blobs.c.digest == bindparam("digest"))
 _LINKED = (
-    select(blobs)
+    select(*_COLUMNS)
     .join(repository_blobs, repository_blobs.c.blob_id == blobs.c.id)
     .where(repository_blobs.c.repository_id == bindparam("repository_id"), blobs.c.digest == bindparam("digest"))
 )
@@ -40,7 +41,7 @@ def find_many(tx: Connection, digests: Iterable[str]) -> dict[str, BlobRecord]:
     wanted = list(digests)
     found: dict[str, BlobRecord] = {}
     for start in range(0, len(wanted), _BATCH):
-        chosen = select(blobs).where(blobs.c.digest.in_(wanted[start : start + _BATCH]))
+        chosen = select(*_COLUMNS).where(blobs.c.digest.in_(wanted[start : start + _BATCH]))
         found.update((row.digest, BlobRecord(*row)) for row in tx.execute(chosen))
     return found
 
@@ -89,7 +90,7 @@ def relocate(tx: Connection, blob_id: int, location: str) -> None:
 
 
 def link(tx: Connection, repository_id: int, blob_id: int, now: int) -> None:
-    insert_if_absent(tx, repository_blobs, {"repository_id": repository_id, "blob_id": blob_id, "linked_at": now})
+    insert_if_absent(tx, repository_blobs, {"repository_id": repository_id, "blob_id": blob_id, "leased_at": now})
 
 
 def unlink(tx: Connection, repository_id: int, blob_id: int) -> None:
@@ -114,7 +115,7 @@ def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:
 
 def list_page(tx: Connection, after: int, count: int) -> list[BlobRecord]:
     """Blobs whose ids are larger than `after`, in the order of their ids."""
-    page = select(blobs).where(blobs.c.id > after).order_by(blobs.c.id).limit(count)
+    page = select(*_COLUMNS).where(blobs.c.id > after).order_by(blobs.c.id).limit(count)
     return [BlobRecord(*row) for row in tx.execute(page)]
 
 

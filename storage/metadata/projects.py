@@ -16,9 +16,10 @@ class ProjectRecord:
     created_at: int
 
 
-_BY_NAME = select(projects).where(projects.c.name == bindparam("name"))
+_COLUMNS = [projects.c[name] for name in ProjectRecord.__slots__]
+_BY_NAME = select(*_COLUMNS).where(projects.c.name == bindparam("name"))
 _WITH_ROLE = (
-    select(projects, members.c.role)
+    select(*_COLUMNS, members.c.role)
     .outerjoin(members, and_(members.c.project_id == projects.c.id, members.c.user_id == bindparam("user_id")))
     .where(projects.c.name == bindparam("name"))
 )
@@ -32,11 +33,11 @@ def find(tx: Connection, name: str) -> ProjectRecord | None:
 def find_with_role(tx: Connection, name: str, user_id: int | None) -> tuple[ProjectRecord, int | None] | None:
     """The project and the number of the role that the account has in it, if any."""
     row = tx.execute(_WITH_ROLE, {"name": name, "user_id": user_id}).one_or_none()
-    return (ProjectRecord(*row[:4]), row[4]) if row else None
+    return (ProjectRecord(*row[:-1]), row[-1]) if row else None
 
 
 def list_all(tx: Connection) -> list[ProjectRecord]:
-    return [ProjectRecord(*row) for row in tx.execute(select(projects).order_by(projects.c.name))]
+    return [ProjectRecord(*row) for row in tx.execute(select(*_COLUMNS).order_by(projects.c.name))]
 
 
 def add(tx: Connection, name: str, *, is_public: bool, now: int) -> ProjectRecord:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 
@@ -30,6 +31,16 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _mark(name: str) -> Column[int | None]:
+    """The time since which something is a candidate for cleaning up; null for all that is in use."""
+    return Column(name, BigInteger)
+
+
+def _marked(table: str, column: str) -> Index:
+    is_set = text(f"{column} IS NOT NULL")
+    return Index(f"ix_{table}_{column}", column, sqlite_where=is_set, postgresql_where=is_set)
 
 
 def _reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
@@ -57,6 +68,10 @@ projects = Table(
     Column("name", Name, nullable=False, unique=True),
     Column("is_public", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # Most bytes that `used_bytes` may come to; null for no limit.
+    Column("quota_bytes", BigInteger),
+    # Distinct blobs that its repositories have links to, and manifests; also deleted ones that can be restored.
+    Column("used_bytes", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 
@@ -88,6 +103,12 @@ blobs = Table(
     # The object of the blob store; no other row ever names it, not even after this one is gone.
     Column("location", Name, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    # Since when no repository has it.
+    _mark("unlinked_at"),
+    # When its bytes were last read and found right, and what was wrong with them: such a blob is not served.
+    Column("checked_at", BigInteger, index=True),
+    Column("damage", Text),
+    _marked("blobs", "unlinked_at"),
     sqlite_autoincrement=True,
 )
 
@@ -97,7 +118,9 @@ repository_blobs = Table(
     metadata,
     Column("repository_id", Id, _reference("repositories.id"), primary_key=True),
     Column("blob_id", Id, _reference("blobs.id", "RESTRICT"), primary_key=True, index=True),
-    Column("linked_at", BigInteger, nullable=False),
+    # When somebody last asked for a blob that no manifest of the repository names: a manifest may be about to.
+    _mark("leased_at"),
+    _marked("repository_blobs", "leased_at"),
 )
 
 manifests = Table(
@@ -114,6 +137,12 @@ manifests = Table(
     Column("size", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # Since when it is gone for everybody, though it can still be restored.
+    _mark("deleted_at"),
+    # Since when no tag points to it.
+    _mark("untagged_at"),
+    _marked("manifests", "deleted_at"),
+    _marked("manifests", "untagged_at"),
     UniqueConstraint("repository_id", "digest"),
     Index("ix_manifests_subject", "repository_id", "subject", "digest"),
     sqlite_autoincrement=True,
@@ -135,6 +164,21 @@ tags = Table(
     Column("name", Name, primary_key=True),
     Column("manifest_id", Id, _reference("manifests.id"), nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False),
+)
+
+# What became of each tag: the digest that it pointed to from then on, null when it was removed.
+tag_changes = Table(
+    "tag_changes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("repository_id", Id, _reference("repositories.id"), nullable=False),
+    Column("tag", Name, nullable=False),
+    Column("digest", Name),
+    # Whoever did it, by the name of that time; null where there are no accounts.
+    Column("user_name", Text),
+    Column("changed_at", BigInteger, nullable=False),
+    Index("ix_tag_changes_tag", "repository_id", "tag", "id"),
+    sqlite_autoincrement=True,
 )
 
 uploads = Table(
@@ -178,4 +222,39 @@ login_failures = Table(
     Column("count", Integer, nullable=False),
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False, index=True),
+)
+
+clean_ups = Table(
+    "clean_ups",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("error", Text),
+    # What went: numbers of each, and the bytes of the objects that were deleted.
+    Column("manifests", BigInteger, nullable=False),
+    Column("links", BigInteger, nullable=False),
+    Column("blobs", BigInteger, nullable=False),
+    Column("uploads", BigInteger, nullable=False),
+    Column("objects", BigInteger, nullable=False),
+    Column("freed_bytes", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Work that one process at a time does, and until when it is that process's.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+# What there is one of, such as the registry's own identifier.
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("value", Text, nullable=False),
 )

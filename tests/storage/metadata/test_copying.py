@@ -9,7 +9,10 @@ from sqlalchemy import select
 
 from storage.metadata import (
     blobs,
+    clean_ups,
     copying,
+    facts,
+    leases,
     login_failures,
     manifests,
     members,
@@ -17,6 +20,7 @@ from storage.metadata import (
     repositories,
     signing_keys,
     tables,
+    tag_changes,
     tags,
     tombstones,
     uploads,
@@ -76,6 +80,10 @@ def fill(tx: Transaction) -> None:
     tombstones.add(tx, "blobs/gone", 9)
     signing_keys.add(tx, "kid", "pem", 10)
     login_failures.record(tx, "ann", since=1, now=11)
+    tag_changes.add(tx, repository.id, "v0", "sha256:x", user_name="Zoë", now=12)
+    clean_ups.begin(tx, "schedule", 13)
+    leases.take(tx, "cleaning", "me", now=14, until=15)
+    facts.set_value(tx, "id", "registry")
 
 
 def copy(old: Database, new: Database, places: copying.Places = None) -> int:

@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -17,6 +19,18 @@ from storage.metadata.tables import metadata
 from tests.storage.metadata.databases import open_database
 
 ROOT = Path(__file__).parents[3]
+OLD_ROWS = [
+    "INSERT INTO projects VALUES (1, 'team', false, 1)",
+    "INSERT INTO repositories VALUES (1, 1, 'team/app', 1), (2, 1, 'team/base', 1)",
+    "INSERT INTO blobs VALUES (1, 'sha256:1', 10, 'a', 1), (2, 'sha256:2', 100, 'b', 1), (3, 'sha256:3', 1000, 'c', 1)",
+    "INSERT INTO repository_blobs VALUES (1, 1, 11), (2, 1, 11), (1, 2, 12)",
+    (
+        "INSERT INTO manifests (id, repository_id, digest, media_type, annotations, size, content, created_at)"
+        " VALUES (1, 1, 'sha256:8', '', '{}', 3, 'abc', 4), (2, 2, 'sha256:9', '', '{}', 4, 'abcd', 5)"
+    ),
+    "INSERT INTO manifest_references VALUES (1, 'sha256:1', false), (2, 'sha256:1', false), (1, 'sha256:9', true)",
+    "INSERT INTO tags VALUES (1, 'v1', 1, 6)",
+]
 
 
 def test_migrations_lead_to_the_tables(database: Database) -> None:
@@ -52,7 +66,7 @@ def test_head_is_the_newest_migration(database: Database) -> None:
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
     with database.write() as tx:
-        tx.exec_driver_sql("INSERT INTO projects VALUES (7, 'team', false, 1)")
+        tx.exec_driver_sql("INSERT INTO projects (id, name, is_public, created_at) VALUES (7, 'team', false, 1)")
     database.migrate()
     with database.read() as tx:
         assert tx.exec_driver_sql("SELECT id FROM projects").scalars().all() == [7]
@@ -101,3 +115,31 @@ def test_migration_that_fails_leaves_nothing_behind(blank: str, monkeypatch: pyt
     with database.read() as tx:
         assert inspect(tx).get_table_names() == []
     database.close()
+
+
+def test_what_was_there_before_cleaning_up_existed_is_marked_and_counted(
+    blank: str,
+) -> None:
+    with closing(open_database(blank)) as database:
+        with database.write() as tx:
+            command.upgrade(alembic_config(tx), "0002")
+            for statement in OLD_ROWS:
+                tx.exec_driver_sql(statement)
+        database.migrate()
+        must_be_marked_and_counted(database)
+
+
+def must_be_marked_and_counted(database: Database) -> None:
+    with database.read() as tx:
+        assert tx.exec_driver_sql("SELECT blob_id, leased_at FROM repository_blobs ORDER BY 1").all() == [
+            (1, None),
+            (1, None),
+            (2, 12),
+        ]
+        assert tx.exec_driver_sql("SELECT id, unlinked_at FROM blobs ORDER BY 1").all() == [
+            (1, None),
+            (2, None),
+            (3, 1),
+        ]
+        assert tx.exec_driver_sql("SELECT id, untagged_at FROM manifests ORDER BY 1").all() == [(1, None), (2, 5)]
+        assert tx.exec_driver_sql("SELECT used_bytes FROM projects").scalar() == 110 + 7
