@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
 
 from storage.metadata.database import insert_if_absent, insert_row
 from storage.metadata.repositories import visible_to
@@ -99,6 +99,40 @@ def unlink(tx: Connection, repository_id: int, blob_id: int) -> None:
             repository_blobs.c.repository_id == repository_id, repository_blobs.c.blob_id == blob_id
         )
     )
+
+
+def keep_named(tx: Connection, repository_id: int, manifest_id: int) -> None:
+    """The blobs that a manifest of the repository names are in use there: no lease decides about them."""
+    tx.execute(
+        update(repository_blobs)
+        .where(
+            repository_blobs.c.repository_id == repository_id,
+            repository_blobs.c.leased_at.is_not(None),
+            repository_blobs.c.blob_id.in_(_named_by(manifest_id)),
+        )
+        .values(leased_at=None)
+    )
+
+
+def lease_named(tx: Connection, repository_id: int, manifest_id: int, now: int) -> None:
+    """Lease the blobs that this manifest and no other of the repository names: it is about to go."""
+    other = (
+        exists()
+        .where(manifests.c.id == manifest_references.c.manifest_id, manifests.c.id != manifest_id)
+        .where(manifests.c.repository_id == repository_id, manifest_references.c.digest == blobs.c.digest)
+        .correlate(blobs)
+    )
+    released = _named_by(manifest_id).where(~other)
+    tx.execute(
+        update(repository_blobs)
+        .where(repository_blobs.c.repository_id == repository_id, repository_blobs.c.blob_id.in_(released))
+        .values(leased_at=now)
+    )
+
+
+def _named_by(manifest_id: int) -> Select[tuple[int]]:
+    digests = select(manifest_references.c.digest).where(manifest_references.c.manifest_id == manifest_id)
+    return select(blobs.c.id).where(blobs.c.digest.in_(digests))
 
 
 def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:

@@ -53,8 +53,10 @@ def note(tx: Connection, run: int, freed: Freed, *, finished_at: int | None = No
 
 def list_newest(tx: Connection, count: int) -> list[CleanUpRecord]:
     listed = select(*_OUTLINE, *_FREED).order_by(clean_ups.c.id.desc()).limit(count)
-    cut = len(_OUTLINE)
-    return [CleanUpRecord(*row[:cut], Freed(*row[cut:])) for row in tx.execute(listed)]
+    return [
+        CleanUpRecord(row.id, row.cause, row.started_at, row.finished_at, row.error, Freed(*row[len(_OUTLINE) :]))
+        for row in tx.execute(listed)
+    ]
 
 
 def keep_newest(tx: Connection, count: int) -> None:
