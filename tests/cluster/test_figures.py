@@ -8,7 +8,7 @@ import pytest
 
 from storage.digest import Digest
 from tests.cluster.clusters import Cluster
-from tests.storage.s3_server import proxy_before
+from tests.storage.s3_server import Answer, Handler, forward, proxy_before
 from tests.torture.pushes import MIB, begin, pull_blob
 from tests.torture.servers import Crowd, Server
 from tests.torture.streams import digest_of, send
@@ -27,6 +27,43 @@ def push(server: Server, size: int, digest: Digest) -> float:
     begun = time.perf_counter()
     assert send(server, "PUT", f"{location}?digest={digest}", 0).status == 201
     return time.perf_counter() - begun
+
+
+def timed(seconds: list[float]) -> Answer:
+    """Let the request through, and note how long the service took over it."""
+
+    def answer(handler: Handler, body: bytes) -> None:
+        begun = time.perf_counter()
+        forward(handler, body)
+        seconds.append(time.perf_counter() - begun)
+
+    return answer
+
+
+def test_commit_of_a_large_layer_asks_no_more_of_the_storage_than_that_of_a_small_one(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both end with 7 MiB that make no whole part. What the service does to join the parts is its own business."""
+    asked: list[list[tuple[str, int]]] = []
+    with ExitStack() as stack, proxy_before(f"http://{cluster.services.storage.address}") as proxy:
+        node = cluster.node("committing", stack=stack, s3_endpoint=proxy.endpoint)
+        for size in (16 * MIB + 7 * MIB, GIB + 7 * MIB):
+            joining: list[float] = []
+            proxy.fail("CompleteMultipartUpload", timed(joining))
+            digest = digest_of(size)
+            with node.client() as client:
+                location = begin(client, REPOSITORY)
+            assert send(node, "PATCH", location, size).status == 202
+            before, begun = len(proxy.requests), time.perf_counter()
+            assert send(node, "PUT", f"{location}?digest={digest}", 0).status == 201
+            whole = time.perf_counter() - begun
+            asked.append([(r.operation, r.received // MIB) for r in proxy.requests[before:]])
+            with capsys.disabled():
+                sys.stdout.write(
+                    f"\n{size // MIB} MiB: commit {whole:.3f} s, of it {sum(joining):.3f} s joining parts\n"
+                )
+    assert asked[0] == asked[1]
+    assert [operation for operation, _ in asked[0]].count("CompleteMultipartUpload") == 1
 
 
 def test_every_byte_of_a_large_layer_is_sent_to_the_storage_once(

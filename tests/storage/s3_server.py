@@ -126,7 +126,7 @@ class Request:
     headers: Mapping[str, str]
 
 
-Answer = Callable[["_Handler", bytes], None]
+Answer = Callable[["Handler", bytes], None]
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class Proxy:
 
 @contextmanager
 def proxy_before(upstream: str) -> Iterator[Proxy]:
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}", upstream)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
@@ -183,7 +183,7 @@ class _Server(ThreadingHTTPServer):
     proxy: Proxy
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
     server: _Server
@@ -246,14 +246,14 @@ def _operation(method: str, target: str) -> str:
     return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[method]
 
 
-def forward(handler: _Handler, body: bytes) -> None:
+def forward(handler: Handler, body: bytes) -> None:
     handler.reply(*handler.ask_upstream(body))
 
 
 def refuse(status: int, code: str) -> Answer:
     """Answer with an error of S3, and do nothing."""
 
-    def answer(handler: _Handler, _body: bytes) -> None:
+    def answer(handler: Handler, _body: bytes) -> None:
         handler.reply(status, [("Content-Type", "application/xml")], _error(code))
 
     return answer
@@ -262,19 +262,19 @@ def refuse(status: int, code: str) -> Answer:
 def do_and_say(status: int, code: str) -> Answer:
     """Do what was asked, and answer with an error all the same."""
 
-    def answer(handler: _Handler, body: bytes) -> None:
+    def answer(handler: Handler, body: bytes) -> None:
         handler.ask_upstream(body)
         handler.reply(status, [("Content-Type", "application/xml")], _error(code))
 
     return answer
 
 
-def hang_up(handler: _Handler, _body: bytes) -> None:
+def hang_up(handler: Handler, _body: bytes) -> None:
     """Close the connection without an answer."""
     handler.close_connection = True
 
 
-def do_and_hang_up(handler: _Handler, body: bytes) -> None:
+def do_and_hang_up(handler: Handler, body: bytes) -> None:
     handler.ask_upstream(body)
     handler.close_connection = True
 
@@ -282,7 +282,7 @@ def do_and_hang_up(handler: _Handler, body: bytes) -> None:
 def cut_after(count: int) -> Answer:
     """Answer with the first bytes of the content, and close the connection."""
 
-    def answer(handler: _Handler, body: bytes) -> None:
+    def answer(handler: Handler, body: bytes) -> None:
         status, headers, content = handler.ask_upstream(body)
         handler.reply(status, headers, content[:count], len(content))
         handler.close_connection = True
@@ -293,7 +293,7 @@ def cut_after(count: int) -> Answer:
 def stall_after(count: int, seconds: float) -> Answer:
     """Answer with the first bytes of the content, and then with nothing for a while."""
 
-    def answer(handler: _Handler, body: bytes) -> None:
+    def answer(handler: Handler, body: bytes) -> None:
         status, headers, content = handler.ask_upstream(body)
         handler.reply(status, headers, content[:count], len(content))
         time.sleep(seconds)
@@ -305,7 +305,7 @@ def stall_after(count: int, seconds: float) -> Answer:
 def forward_after(seconds: float) -> Answer:
     """Do what was asked, but only after a while."""
 
-    def answer(handler: _Handler, body: bytes) -> None:
+    def answer(handler: Handler, body: bytes) -> None:
         time.sleep(seconds)
         forward(handler, body)
 
