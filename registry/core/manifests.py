@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from auth.access import Actor
 from registry.core import repositories
 from registry.core.repositories import Repository
 from registry.errors import (
@@ -52,10 +53,12 @@ class Manifests:
 
     def push(
         self,
+        actor: Actor,
         repository: Repository,
         reference: Reference,
         content_type: str | None,
         content: bytes,
+        *,
         extra_tags: Sequence[str] = (),
     ) -> Pushed:
         """Store a manifest and point the tags to it, all or nothing.
@@ -76,7 +79,7 @@ class Manifests:
             missing = self._must_be_complete(tx, row.id, manifest)
             manifest_id = store(tx, row.id, digest, manifest, content, now=now)
             for tag in wanted:
-                tags.point(tx, row.id, tag, manifest_id, now)
+                tags.point(tx, row.id, tag, manifest_id, now, user_name=actor.name or None)
         return Pushed(digest, manifest.subject, wanted, missing)
 
     def find(self, repository: Repository, reference: Reference) -> ManifestRecord:
@@ -90,15 +93,19 @@ class Manifests:
             record = _must_exist(tx, repository, reference)
             return record, manifests.content(tx, record.id)
 
-    def delete(self, repository: Repository, reference: Reference) -> None:
-        """Remove a tag, or a manifest with all tags that point to it. Raises `NameUnknown`, `ManifestUnknown`."""
+    def delete(self, actor: Actor, repository: Repository, reference: Reference) -> None:
+        """Remove a tag, or a manifest with all tags that point to it. Raises `NameUnknown`, `ManifestUnknown`.
+
+        Both can be restored until they are cleaned up.
+        """
+        now = self._clock()
         with self._database.write() as tx:
             record = _must_exist(tx, repository, reference)
             if reference.tag:
                 row = repositories.must_exist(tx, repository)
-                tags.remove(tx, row.id, reference.tag)
+                tags.remove(tx, row.id, reference.tag, now, user_name=actor.name or None)
             else:
-                manifests.remove(tx, record.id)
+                manifests.delete_softly(tx, record.id, now, user_name=actor.name or None)
 
     def _must_be_complete(self, tx: Transaction, repository_id: int, manifest: Manifest) -> tuple[str, ...]:
         """Digests that are missing and may be. Raises `ManifestBlobUnknown` for those that may not, and

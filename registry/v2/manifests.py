@@ -1,5 +1,7 @@
 """Manifests: look, pull, push, delete (distribution spec, end-3, end-7 and end-9)."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from registry.core.manifests import Manifests, Pushed
@@ -41,17 +43,17 @@ class ManifestEndpoints:
             raise ManifestTooLarge(f"a manifest may have at most {self._limit} bytes", headers={"Connection": "close"})
         pushed = await to_the_end(
             self._threads.general,
-            self._manifests.push,
+            partial(self._manifests.push, extra_tags=tags if reference.digest else []),
+            call.actor,
             call.repository,
             reference,
             call.header("content-type"),
             content,
-            tags if reference.digest else [],
         )
         return _created(call, pushed)
 
     def delete(self, call: Call) -> Response:
-        self._manifests.delete(call.repository, Reference.parse(call.path("reference")))
+        self._manifests.delete(call.actor, call.repository, Reference.parse(call.path("reference")))
         return Response(status_code=202)
 
 

@@ -136,11 +136,12 @@ def _named_by(manifest_id: int) -> Select[tuple[int]]:
 
 
 def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:
-    """The digest of a manifest in the repository that names the blob, if there is one."""
+    """The digest of a manifest in the repository that names the blob, if there is one; deleted ones do not count."""
     naming = (
         select(manifests.c.digest)
         .join(manifest_references, manifest_references.c.manifest_id == manifests.c.id)
-        .where(manifests.c.repository_id == repository_id, manifest_references.c.digest == digest)
+        .where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
+        .where(manifest_references.c.digest == digest)
         .limit(1)
     )
     user: str | None = tx.execute(naming).scalar_one_or_none()

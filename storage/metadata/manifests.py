@@ -1,11 +1,17 @@
-"""Manifests, byte for byte, with what they name."""
+"""Manifests, byte for byte, with what they name.
+
+One that is deleted stays for a while, so that it can be restored: it keeps its blobs, and no query but those that say
+so knows it. No tag points to it.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
+from storage.metadata import blobs
+from storage.metadata import tags as tag_rows
 from storage.metadata.database import insert_many, insert_row, until_nul
 from storage.metadata.tables import manifest_references, manifests, tags
 
@@ -33,8 +39,9 @@ class ReferrerRecord:
 
 
 _HEAD = select(manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.size)
+IS_LIVE = manifests.c.deleted_at.is_(None)
 _HERE = manifests.c.repository_id == bindparam("repository_id")
-_BY_DIGEST = _HEAD.where(_HERE, manifests.c.digest == bindparam("digest"))
+_BY_DIGEST = _HEAD.where(_HERE, IS_LIVE, manifests.c.digest == bindparam("digest"))
 _BY_TAG = _HEAD.join(tags, tags.c.manifest_id == manifests.c.id).where(
     tags.c.repository_id == bindparam("repository_id"), tags.c.name == bindparam("tag")
 )
@@ -56,7 +63,7 @@ def find_many(tx: Connection, repository_id: int, digests: Iterable[str]) -> dic
     found: dict[str, ManifestRecord] = {}
     for start in range(0, len(wanted), _BATCH):
         chosen = _HEAD.where(
-            manifests.c.repository_id == repository_id, manifests.c.digest.in_(wanted[start : start + _BATCH])
+            manifests.c.repository_id == repository_id, IS_LIVE, manifests.c.digest.in_(wanted[start : start + _BATCH])
         )
         found.update((row.digest, ManifestRecord(*row)) for row in tx.execute(chosen))
     return found
@@ -73,6 +80,7 @@ def present(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[
     for start in range(0, len(wanted), _BATCH):
         chosen = select(manifests.c.digest, manifests.c.size).where(
             manifests.c.repository_id == repository_id,
+            IS_LIVE,
             manifests.c.digest.in_(wanted[start : start + _BATCH]),
         )
         found.update((digest, size) for digest, size in tx.execute(chosen))
@@ -92,7 +100,16 @@ def add(
     references: Mapping[str, bool],
     now: int,
 ) -> int:
-    """Insert a manifest and what it names (digest -> whether as a manifest); return its id."""
+    """Insert a manifest and what it names (digest -> whether as a manifest), as yet without a tag; return its id.
+
+    One that was deleted comes back.
+    """
+    buried = select(manifests.c.id).where(manifests.c.repository_id == repository_id, manifests.c.digest == digest)
+    known: int | None = tx.execute(buried).scalar_one_or_none()
+    if known is not None:
+        restore(tx, known, now)
+        set_media_type(tx, known, media_type)
+        return known
     values = {
         "repository_id": repository_id,
         "digest": digest,
@@ -103,10 +120,12 @@ def add(
         "size": len(content),
         "content": content,
         "created_at": now,
+        "untagged_at": now,
     }
     manifest_id = insert_row(tx, manifests, values)
     rows = [{"manifest_id": manifest_id, "digest": d, "is_manifest": m} for d, m in references.items()]
     insert_many(tx, manifest_references, rows)
+    blobs.keep_named(tx, repository_id, manifest_id)
     return manifest_id
 
 
@@ -114,8 +133,21 @@ def set_media_type(tx: Connection, manifest_id: int, media_type: str) -> None:
     tx.execute(manifests.update().where(manifests.c.id == manifest_id).values(media_type=media_type))
 
 
-def remove(tx: Connection, manifest_id: int) -> None:
-    """Drop a manifest, the tags that point to it, and its references."""
+def delete_softly(tx: Connection, manifest_id: int, now: int, *, user_name: str | None = None) -> None:
+    """Take a manifest and the tags that point to it from everybody's sight."""
+    tag_rows.remove_all(tx, tag_rows.of_manifest(manifest_id), now, user_name=user_name)
+    tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(deleted_at=now))
+
+
+def restore(tx: Connection, manifest_id: int, now: int) -> None:
+    """Bring a deleted manifest back, without a tag."""
+    tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(deleted_at=None, untagged_at=now))
+
+
+def remove(tx: Connection, manifest_id: int, now: int) -> None:
+    """Drop a manifest, the tags that point to it, and its references; blobs that it alone names are leased from now."""
+    repository_id = tx.execute(select(manifests.c.repository_id).where(manifests.c.id == manifest_id)).scalar_one()
+    blobs.lease_named(tx, repository_id, manifest_id, now)
     tx.execute(delete(manifests).where(manifests.c.id == manifest_id))
 
 
@@ -135,6 +167,7 @@ def list_referrers(
         manifests.c.size,
     ).where(
         manifests.c.repository_id == repository_id,
+        IS_LIVE,
         manifests.c.subject == subject,
         manifests.c.digest > until_nul(after),
     )

@@ -1,4 +1,5 @@
-"""Repositories. One exists from its first upload on, but counts as known only while it holds a manifest."""
+"""Repositories. One exists from its first upload on, but counts as known only while it holds a manifest that is not
+deleted."""
 
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ class RepositoryRecord:
 
 
 _BY_NAME = select(repositories).where(repositories.c.name == bindparam("name"))
-_HAS_MANIFEST = exists().where(manifests.c.repository_id == repositories.c.id)
+_HAS_MANIFEST = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
 
 
 def find(tx: Connection, name: str) -> RepositoryRecord | None:
@@ -35,7 +36,8 @@ def get_or_create(tx: Connection, project_id: int, name: str, now: int) -> Repos
 
 
 def holds_manifests(tx: Connection, repository_id: int) -> bool:
-    return tx.execute(select(exists().where(manifests.c.repository_id == repository_id))).scalar_one()
+    live = exists().where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
+    return tx.execute(select(live)).scalar_one()
 
 
 def count_in_project(tx: Connection, project_id: int) -> int:

@@ -1,12 +1,14 @@
-"""Tags: names of manifests that can move."""
+"""Tags: names of manifests that can move. Every change is kept as history, and marks the manifests that lose a tag."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, Text, delete, exists, insert, literal, null, select, update
 
+from storage.metadata import tag_changes
 from storage.metadata.database import put, until_nul
-from storage.metadata.tables import tags
+from storage.metadata.tables import manifests, tags
+from storage.metadata.tables import tag_changes as changes
 
 _BATCH = 500
 
@@ -18,15 +20,55 @@ class TagRecord:
     updated_at: int
 
 
-def point(tx: Connection, repository_id: int, name: str, manifest_id: int, now: int) -> None:
+def point(
+    tx: Connection, repository_id: int, name: str, manifest_id: int, now: int, *, user_name: str | None = None
+) -> bool:
+    """Let a tag point to a manifest; tells whether it did not before."""
+    before = tx.execute(select(tags.c.manifest_id).where(*_is(repository_id, name))).scalar_one_or_none()
     row = {"repository_id": repository_id, "name": name, "manifest_id": manifest_id, "updated_at": now}
     put(tx, tags, ("repository_id", "name"), row)
+    if before == manifest_id:
+        return False
+    tagged = update(manifests).where(manifests.c.id == manifest_id).values(untagged_at=None)
+    digest = tx.execute(tagged.returning(manifests.c.digest)).scalar_one()
+    tag_changes.add(tx, repository_id, name, digest, user_name=user_name, now=now)
+    if before is not None:
+        _mark_untagged(tx, before, now)
+    return True
 
 
-def remove(tx: Connection, repository_id: int, name: str) -> bool:
+def remove(tx: Connection, repository_id: int, name: str, now: int, *, user_name: str | None = None) -> bool:
     """Drop a tag; tells whether it was there."""
-    gone = delete(tags).where(tags.c.repository_id == repository_id, tags.c.name == name)
-    return tx.execute(gone).rowcount == 1
+    gone = delete(tags).where(*_is(repository_id, name)).returning(tags.c.manifest_id)
+    manifest_id = tx.execute(gone).scalar_one_or_none()
+    if manifest_id is None:
+        return False
+    tag_changes.add(tx, repository_id, name, None, user_name=user_name, now=now)
+    _mark_untagged(tx, manifest_id, now)
+    return True
+
+
+def remove_all(tx: Connection, of: ColumnElement[bool], now: int, *, user_name: str | None = None) -> None:
+    """Drop the tags that fulfil a condition on `tags`."""
+    values = [tags.c.repository_id, tags.c.name, null(), literal(user_name, Text), literal(now)]
+    columns = ["repository_id", "tag", "digest", "user_name", "changed_at"]
+    tx.execute(insert(changes).from_select(columns, select(*values).where(of).order_by(tags.c.name)))
+    left = select(tags.c.manifest_id).where(of)
+    tx.execute(update(manifests).where(manifests.c.id.in_(left)).values(untagged_at=now))
+    tx.execute(delete(tags).where(of))
+
+
+def of_manifest(manifest_id: int) -> ColumnElement[bool]:
+    return tags.c.manifest_id == manifest_id
+
+
+def _is(repository_id: int, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return tags.c.repository_id == repository_id, tags.c.name == name
+
+
+def _mark_untagged(tx: Connection, manifest_id: int, now: int) -> None:
+    is_tagged = exists().where(tags.c.manifest_id == manifests.c.id)
+    tx.execute(update(manifests).where(manifests.c.id == manifest_id, ~is_tagged).values(untagged_at=now))
 
 
 def find_many(tx: Connection, repository_id: int, names: Iterable[str]) -> dict[str, TagRecord]:

@@ -240,8 +240,12 @@ def test_same_image_pushed_at_once_is_one_image_with_both_tags(nodes: tuple[Node
         layer = one.push_blob(one.repository(), f"layer {number}".encode())
         content = image_manifest(config, 2, layer, len(f"layer {number}"))
         found = at_once(
-            partial(one.manifests.push, one.repository(), Reference.parse(f"a{number}"), MANIFEST_TYPE, content),
-            partial(two.manifests.push, two.repository(), Reference.parse(f"b{number}"), MANIFEST_TYPE, content),
+            partial(
+                one.manifests.push, NOBODY, one.repository(), Reference.parse(f"a{number}"), MANIFEST_TYPE, content
+            ),
+            partial(
+                two.manifests.push, NOBODY, two.repository(), Reference.parse(f"b{number}"), MANIFEST_TYPE, content
+            ),
         )
         assert not count(found, RegistryError), found
         for tag in ("a", "b"):
@@ -257,8 +261,8 @@ def test_tag_pushed_at_once_names_one_of_the_images(nodes: tuple[Node, Node]) ->
     for number in range(ROUNDS):
         tag = Reference.parse(f"t{number}")
         found = at_once(
-            partial(one.manifests.push, one.repository(), tag, MANIFEST_TYPE, images[0]),
-            partial(two.manifests.push, two.repository(), tag, MANIFEST_TYPE, images[1]),
+            partial(one.manifests.push, NOBODY, one.repository(), tag, MANIFEST_TYPE, images[0]),
+            partial(two.manifests.push, NOBODY, two.repository(), tag, MANIFEST_TYPE, images[1]),
         )
         assert not count(found, RegistryError), found
         assert one.manifests.find(one.repository(), tag).digest in [str(Digest.of(image)) for image in images]
@@ -272,7 +276,7 @@ def test_blob_that_is_deleted_while_an_image_names_it_stays_or_the_image_is_refu
         content = image_manifest(config, 2, layer, len(f"layer {number}"))
         deleted, pushed = at_once(
             partial(one.blobs.delete, one.repository(), layer),
-            partial(two.manifests.push, two.repository(), Reference.parse("1"), MANIFEST_TYPE, content),
+            partial(two.manifests.push, NOBODY, two.repository(), Reference.parse("1"), MANIFEST_TYPE, content),
         )
         if isinstance(deleted, Unsupported):
             assert not isinstance(pushed, RegistryError)
@@ -322,7 +326,7 @@ def test_project_that_is_deleted_while_somebody_pushes_leaves_nothing_behind(nod
     def push(repository: Repository) -> None:
         config = two.push_blob(repository, b"{}")
         content = image_manifest(config, 2, config, 2)
-        two.manifests.push(repository, Reference.parse("1"), MANIFEST_TYPE, content)
+        two.manifests.push(NOBODY, repository, Reference.parse("1"), MANIFEST_TYPE, content)
 
     for number in range(ROUNDS):
         repository = two.repository(f"p{number}/app")

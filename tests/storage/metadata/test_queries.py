@@ -79,7 +79,7 @@ def test_pages_by_key_miss_nothing_and_repeat_nothing_while_the_list_changes(tx:
     first = tags.list_names(tx, repository, after="", count=2)
     tags.point(tx, repository, "a", manifest, 1)
     tags.point(tx, repository, "e", manifest, 1)
-    tags.remove(tx, repository, "b")
+    tags.remove(tx, repository, "b", 2)
     assert (first, tags.list_names(tx, repository, after="d", count=9)) == (["b", "d"], ["e", "f", "h"])
     assert tags.list_names(tx, repository, after="zzz", count=9) == []
     assert tags.list_names(tx, repository, after="d", count=0) == []
@@ -183,7 +183,7 @@ def test_manifest_takes_its_tags_and_references(tx: Transaction) -> None:
     manifest = make_manifest(tx, repository, "sha256:x", references={"sha256:b": False})
     tags.point(tx, repository, "1", manifest, 1)
     assert blobs.find_user(tx, repository, "sha256:b") == "sha256:x"
-    manifests.remove(tx, manifest)
+    manifests.remove(tx, manifest, 2)
     assert tags.list_names(tx, repository, after="", count=9) == []
     assert blobs.find_user(tx, repository, "sha256:b") is None
 
@@ -250,8 +250,8 @@ def test_moved_tag_points_to_the_last_manifest(tx: Transaction) -> None:
     found = manifests.find_by_tag(tx, repository, "1")
     assert found
     assert (found.digest, manifests.content(tx, found.id)) == ("sha256:y", b"sha256:y")
-    assert tags.remove(tx, repository, "1")
-    assert not tags.remove(tx, repository, "1")
+    assert tags.remove(tx, repository, "1", 2)
+    assert not tags.remove(tx, repository, "1", 2)
 
 
 # Uploads
