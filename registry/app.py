@@ -2,9 +2,10 @@
 
 import asyncio
 import ctypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -15,6 +16,7 @@ from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.tokens import SigningKey, TokenIssuer
 from registry.config import Config
 from registry.core.blobs import Blobs
+from registry.core.cleaning import Cleaning, Rules, renewal
 from registry.core.gate import Gate
 from registry.core.keys import Keys
 from registry.core.manifests import Manifests
@@ -26,7 +28,7 @@ from registry.core.tags import Tags
 from registry.core.tokens import Tokens
 from registry.core.uploads import Uploads
 from registry.errors import RequestInvalid
-from registry.jobs.expiry import Expiry
+from registry.jobs.cleaning import Sweep, clean_if_due
 from registry.jobs.timer import repeat
 from registry.logs import configure
 from registry.metrics import Metrics, share_between_workers
@@ -49,8 +51,8 @@ from storage.s3_options import S3Options
 from storage.stores import open_store
 
 ADMINISTRATOR = "admin"
-EXPIRY_SECONDS = 60
 SWEEP_SECONDS = 60 * 60
+READING_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 
@@ -115,6 +117,18 @@ def places(config: Config) -> set[str]:
 def open_storage(config: Config) -> BlobStore:
     """Where the blobs are. Raises `BlobStoreError` when that place cannot be used."""
     return open_store(storage_url(config), s3_options(config))
+
+
+def cleaning_rules(config: Config, *, at_once: bool = False) -> Rules:
+    """Where clients may be reading from the store by themselves, or in several steps, objects outlive their rows."""
+    is_remote = storage_url(config).startswith("s3:")
+    return Rules(
+        grace=config.gc_grace_seconds * 1000,
+        keep_deleted=config.keep_deleted_seconds * 1000,
+        untagged=config.untagged_seconds * 1000 or None,
+        reading=max(config.s3_redirect_seconds, READING_SECONDS) * 1000 if is_remote and not at_once else 0,
+        at_once=at_once,
+    )
 
 
 def s3_options(config: Config) -> S3Options:
@@ -191,7 +205,7 @@ def create(config: Config) -> ASGIApp:
     access = Access(is_open=config.ephemeral)
     gate = Gate(database, access, Projects(database, store))
 
-    blobs = Blobs(database, store, access)
+    blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
     uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)
     manifests = Manifests(database, sparse=config.sparse_manifests)
     tokens = Tokens(database, access, issuer, lifetime=config.token_seconds, refreshable=config.identity_tokens)
@@ -210,8 +224,7 @@ def create(config: Config) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with serving(config.data):
-            expiry = Expiry(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)
-            jobs = [(expiry.run, EXPIRY_SECONDS), (expiry.sweep, SWEEP_SECONDS)]
+            jobs = _jobs(config, database, store)
             repeated = [asyncio.create_task(repeat(work, seconds, threads.general)) for work, seconds in jobs]
             yield
             for task in repeated:
@@ -228,3 +241,14 @@ def create(config: Config) -> ASGIApp:
     app.router.redirect_slashes = False
     observer = Observer(app, metrics)
     return observer
+
+
+def _jobs(config: Config, database: Database, store: BlobStore) -> list[tuple[Callable[[], object], int]]:
+    """Background work, and after about how many seconds each is done again."""
+    cleaning = Cleaning(database, store, cleaning_rules(config))
+    sweep = Sweep(database, store, expiry_seconds=config.upload_expiry_seconds)
+    jobs: list[tuple[Callable[[], object], int]] = [
+        (partial(clean_if_due, cleaning), config.gc_seconds),
+        (sweep.run, SWEEP_SECONDS),
+    ]
+    return [(work, seconds) for work, seconds in jobs if seconds]

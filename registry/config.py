@@ -108,6 +108,19 @@ class Config:
     upload_expiry_seconds: Annotated[
         int, Rule(values.whole(1), "Seconds after which an upload that nobody continues is dropped.")
     ] = 86_400
+    gc_seconds: Annotated[
+        int,
+        Rule(values.whole(0), "Seconds from one clean-up to the next, on one node at a time; 0 for none at all."),
+    ] = 60
+    gc_grace_seconds: Annotated[
+        int, Rule(values.whole(0), "Seconds that a blob which no manifest needs stays after somebody asked for it.")
+    ] = 3600
+    untagged_seconds: Annotated[
+        int, Rule(values.whole(0), "Seconds after which a manifest without a tag is deleted; 0 keeps them.")
+    ] = 0
+    keep_deleted_seconds: Annotated[
+        int, Rule(values.whole(0), "Seconds in which what was deleted can be restored; it takes up space for so long.")
+    ] = 604_800
     chunk_min_bytes: Annotated[
         int, Rule(values.whole(0), "Least size of a chunk, told to clients in OCI-Chunk-Min-Length; 0 tells none.")
     ] = 0

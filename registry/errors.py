@@ -8,6 +8,7 @@ that is raised is a bug and becomes a 500 with no detail.
     |   RequestInvalid                                    400
     +-- Unauthorized                                      401
     +-- Denied                                            403
+    |   +-- QuotaExceeded
     +-- NameUnknown, ManifestUnknown, BlobUnknown, BlobUploadUnknown, ManifestBlobUnknown, NotFound   404
     +-- Unsupported                                       405
     +-- Conflict                                          409
@@ -22,6 +23,8 @@ that is raised is a bug and becomes a 500 with no detail.
 
 from collections.abc import Mapping
 from typing import ClassVar
+
+from registry.values import size_text
 
 
 class RegistryError(Exception):
@@ -93,6 +96,20 @@ class Denied(RegistryError):
     """A known account without the permission. Clients print the message, so it says who, what and whom to ask."""
 
     status, code = 403, "DENIED"
+
+
+class QuotaExceeded(Denied):
+    """What is pushed does not fit into its project: `asked` more bytes than the `used` ones of `limit`."""
+
+    def __init__(
+        self, project: str, *, used: int, limit: int, asked: int, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(
+            f"project '{project}' has {size_text(used)} of its {size_text(limit)} in use:"
+            f" {size_text(asked)} more do not fit; ask an administrator for more",
+            {"project": project, "used": used, "limit": limit, "asked": asked},
+            headers,
+        )
 
 
 class NotFound(RegistryError):

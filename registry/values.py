@@ -1,4 +1,4 @@
-"""Values of settings: from what a person wrote, as text or in TOML, to what is meant.
+"""Values of settings: from what a person wrote, as text or in TOML, to what is meant; and sizes for people to read.
 
 Every reader raises ValueError with what the value must be, as the end of a sentence that begins with the setting.
 """
@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
+
+_UNITS = {unit: 1000**power for power, unit in enumerate(("", "kb", "mb", "gb", "tb"))}
+_UNITS |= {unit: 1024**power for power, unit in enumerate(("b", "kib", "mib", "gib", "tib"))}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -50,6 +53,25 @@ def whole(least: int, most: int | None = None) -> Callable[[object], int]:
         return number
 
     return read
+
+
+def size(given: object) -> int:
+    """A number of bytes, plain or in units of 1000 (MB) or 1024 (MiB)."""
+    wanted = re.fullmatch(r"([0-9]{1,18}) ?([A-Za-z]{0,3})", str(given))
+    number = int(wanted[1]) * _UNITS.get(wanted[2].lower(), 0) if wanted else 0
+    if not 0 < number < 2**63:
+        raise ValueError("must be a number of bytes, such as 500MB, 10GiB or 1048576")
+    return number
+
+
+def size_text(count: int) -> str:
+    """A number of bytes, for people."""
+    if count < 1000:
+        return f"{count} bytes"
+    value, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:,.1f} {units[0]}"
 
 
 def one_of(choices: Sequence[str]) -> Callable[[object], str]:

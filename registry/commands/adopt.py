@@ -7,10 +7,11 @@ import click
 
 from registry.app import s3_options, storage_url
 from registry.commands.failures import Failure
-from registry.commands.progress import ProgressLine, size_text
+from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.adoption import Adoption
 from registry.core.legacy_files import AdoptionReport
+from registry.values import size_text
 from storage.legacy import LegacyMedium, NotLegacyStorage
 from storage.metadata import blobs
 from storage.stores import open_legacy

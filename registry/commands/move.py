@@ -12,11 +12,12 @@ import click
 
 from registry.app import database_url, open_database, open_storage, places, storage_url
 from registry.commands.failures import Failure
-from registry.commands.progress import ProgressLine, size_text
+from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, on_data
 from registry.config import SETTINGS, Config
 from registry.core.moving import BlobCopying, Move, MoveReport
 from registry.core.presence import leave, nobody_serving
+from registry.values import size_text
 from storage.copies import CopyJournal
 from storage.locks import Held
 

@@ -27,13 +27,3 @@ class ProgressLine:
     def clear(self) -> None:
         if self._shown_at:
             click.echo("\r\033[K", nl=False, err=True)
-
-
-def size_text(count: int) -> str:
-    """A number of bytes, for people."""
-    if count < 1000:
-        return f"{count} bytes"
-    value, units = count / 1000, ["kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:,.1f} {units[0]}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from auth.access import Access, Actor
 from auth.roles import Action
-from registry.core import repositories
+from registry.core import quotas, repositories
 from registry.core.repositories import Repository
 from registry.errors import BlobUnknown, RegistryError, Unsupported
 from registry.oci.names import RepositoryName
@@ -34,18 +34,30 @@ class OpenBlob:
 
 
 class Blobs:
+    """`renewal_ms` is how old the lease of a blob that no manifest needs may get before it is begun anew."""
+
     def __init__(
-        self, database: Database, store: BlobStore, access: Access, *, clock: Callable[[], int] = now_ms
+        self,
+        database: Database,
+        store: BlobStore,
+        access: Access,
+        *,
+        renewal_ms: int = 0,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._store = store
         self._access = access
+        self._renewal_ms = renewal_ms
         self._clock = clock
 
     def stat(self, repository: Repository, digest: Digest) -> int:
-        """The blob's size in bytes. Raises `BlobUnknown`, also for damaged bytes, so that a push mends them."""
+        """The blob's size in bytes. Raises `BlobUnknown`, also for damaged bytes, so that a push mends them.
+
+        Whoever is told it may name the blob in a manifest for the whole time of grace.
+        """
         record = self._must_be_linked(repository, digest)
-        if not self._is_intact(record):
+        if not self._is_intact(record) or not self._may_be_named(repository, record):
             raise _unknown(digest)
         return record.size
 
@@ -86,7 +98,7 @@ class Blobs:
             user = blobs.find_user(tx, row.id, str(digest))
             if user is not None:
                 raise Unsupported(f"blob {digest} is in use: delete manifest {user} first")
-            blobs.unlink(tx, row.id, record.id)
+            blobs.unlink(tx, [(row.id, record.id)], self._clock())
 
     def mount(self, actor: Actor, repository: Repository, digest: Digest, source: RepositoryName | None) -> bool:
         """Give the repository a blob that another has; tells whether that was possible.
@@ -94,7 +106,7 @@ class Blobs:
         The source is a repository that the account may pull from at this moment, by its own rights, whichever scope its
         token was issued for: clients ask for none when they name no source. Without a source any such repository will
         do (distribution spec, section "Mounting a blob from another repository"). A damaged blob is not passed on: the
-        client pushes it then, which mends it.
+        client pushes it then, which mends it. Raises `NameUnknown`, `QuotaExceeded`.
         """
         damaged = self._find_damaged(digest)
         with self._database.write() as tx:
@@ -102,7 +114,9 @@ class Blobs:
             if record is None or record.location == damaged:
                 return False
             now = self._clock()
-            blobs.link(tx, repositories.get_or_create(tx, repository, now).id, record.id, now)
+            row = repositories.get_or_create(tx, repository, now)
+            with quotas.within(tx, row.id):
+                blobs.link(tx, row.id, record.id, now)
         return True
 
     def commit(self, writer: StagedWriter, digest: Digest, size: int, join: Callable[[Transaction], int]) -> None:
@@ -126,7 +140,7 @@ class Blobs:
         """Delete an object that a tombstone names, then the tombstone."""
         self._store.delete(location)
         with self._database.write() as tx:
-            tombstones.remove(tx, location)
+            tombstones.remove(tx, [location])
 
     def _insert(
         self, digest: Digest, size: int, location: str, damaged: str | None, join: Callable[[Transaction], int]
@@ -143,8 +157,9 @@ class Blobs:
                 if known.location == damaged:
                     superseded = damaged
                     blobs.relocate(tx, known.id, location)
-                tombstones.add(tx, superseded, now)
-            blobs.link(tx, repository_id, blob_id, now)
+                tombstones.add(tx, superseded, now, size)
+            with quotas.within(tx, repository_id):
+                blobs.link(tx, repository_id, blob_id, now)
         return superseded
 
     def _find_damaged(self, digest: Digest) -> str | None:
@@ -169,6 +184,17 @@ class Blobs:
         if record is None:
             raise _unknown(digest)
         return record
+
+    def _may_be_named(self, repository: Repository, record: BlobRecord) -> bool:
+        """Renew the lease of a blob that no manifest of the repository needs; tells whether the blob is still there."""
+        with self._database.read() as tx:
+            row = repositories.find(tx, repository)
+            leased_at = blobs.find_lease(tx, row.id, record.id) if row else None
+        now = self._clock()
+        if row is None or leased_at is None or now - leased_at < self._renewal_ms:
+            return True
+        with self._database.write() as tx:
+            return blobs.refresh(tx, row.id, record.id, now)
 
     def _find_source(
         self, tx: Transaction, actor: Actor, digest: Digest, source: RepositoryName | None

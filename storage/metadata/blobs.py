@@ -1,10 +1,29 @@
 """Blobs, and the links by which repositories have them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
 
+from storage.metadata import tombstones, usage
 from storage.metadata.database import insert_if_absent, insert_row
 from storage.metadata.repositories import visible_to
 from storage.metadata.tables import blobs, manifest_references, manifests, repositories, repository_blobs
@@ -90,15 +109,102 @@ def relocate(tx: Connection, blob_id: int, location: str) -> None:
 
 
 def link(tx: Connection, repository_id: int, blob_id: int, now: int) -> None:
-    insert_if_absent(tx, repository_blobs, {"repository_id": repository_id, "blob_id": blob_id, "leased_at": now})
+    """Let the repository have a blob; unless a manifest names it already, it is leased from now on."""
+    if not insert_if_absent(
+        tx, repository_blobs, {"repository_id": repository_id, "blob_id": blob_id, "leased_at": now}
+    ):
+        refresh(tx, repository_id, blob_id, now)
+        return
+    usage.charge(tx, repository_id, blob_id)
+    tx.execute(update(blobs).where(blobs.c.id == blob_id, blobs.c.unlinked_at.is_not(None)).values(unlinked_at=None))
 
 
-def unlink(tx: Connection, repository_id: int, blob_id: int) -> None:
-    tx.execute(
-        delete(repository_blobs).where(
-            repository_blobs.c.repository_id == repository_id, repository_blobs.c.blob_id == blob_id
+def find_lease(tx: Connection, repository_id: int, blob_id: int) -> int | None:
+    """Since when a blob that no manifest of the repository names is leased; None where one names it."""
+    lease = select(repository_blobs.c.leased_at).where(*_is_link(repository_id, blob_id))
+    return tx.execute(lease).scalar_one_or_none()
+
+
+def refresh(tx: Connection, repository_id: int, blob_id: int, now: int) -> bool:
+    """Begin the lease anew, where there is one; tells whether the repository still has the blob."""
+    leased = case((repository_blobs.c.leased_at.is_(None), None), else_=now)
+    held = update(repository_blobs).where(*_is_link(repository_id, blob_id)).values(leased_at=leased)
+    return tx.execute(held).rowcount == 1
+
+
+def unlink(tx: Connection, links: Collection[tuple[int, int]], now: int) -> int:
+    """Take blobs from repositories, as pairs of ids, and mark those that no repository has any more; tells how many
+    links there were.
+    """
+    chosen = tuple_(repository_blobs.c.repository_id, repository_blobs.c.blob_id).in_(list(links))
+    gone = delete(repository_blobs).where(chosen)
+    pairs = [
+        (repository_id, blob_id)
+        for repository_id, blob_id in tx.execute(
+            gone.returning(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
         )
+    ]
+    usage.release(tx, pairs)
+    mark_unlinked(tx, {blob_id for _, blob_id in pairs}, now)
+    return len(pairs)
+
+
+def mark_unlinked(tx: Connection, blob_ids: Collection[int], now: int) -> None:
+    """Those of the blobs that no repository has are to be cleaned up."""
+    is_free = and_(blobs.c.id.in_(list(blob_ids)), ~_is_linked(), blobs.c.unlinked_at.is_(None))
+    tx.execute(update(blobs).where(is_free).values(unlinked_at=now))
+
+
+def list_leased_until(tx: Connection, last: int, count: int) -> list[tuple[int, int]]:
+    """Links that were leased at the time `last` or before, as pairs of ids, the oldest first."""
+    due = select(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
+    due = due.where(repository_blobs.c.leased_at <= last).order_by(repository_blobs.c.leased_at).limit(count)
+    return [(repository_id, blob_id) for repository_id, blob_id in tx.execute(due)]
+
+
+def keep_those_named(tx: Connection, links: Collection[tuple[int, int]]) -> None:
+    """End the leases of links that a manifest of the repository needs after all."""
+    chosen = tuple_(repository_blobs.c.repository_id, repository_blobs.c.blob_id).in_(list(links))
+    naming = (
+        exists()
+        .where(blobs.c.id == repository_blobs.c.blob_id, manifest_references.c.digest == blobs.c.digest)
+        .where(manifests.c.id == manifest_references.c.manifest_id)
+        .where(manifests.c.repository_id == repository_blobs.c.repository_id)
+        .correlate(repository_blobs)
     )
+    tx.execute(update(repository_blobs).where(chosen, naming).values(leased_at=None))
+
+
+def unlink_leased(tx: Connection, links: Collection[tuple[int, int]], now: int) -> int:
+    """`unlink` those of the links that are still leased."""
+    chosen = tuple_(repository_blobs.c.repository_id, repository_blobs.c.blob_id).in_(list(links))
+    leased = select(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
+    rows = tx.execute(leased.where(chosen, repository_blobs.c.leased_at.is_not(None)))
+    return unlink(tx, [(repository_id, blob_id) for repository_id, blob_id in rows], now)
+
+
+def has_unlinked(tx: Connection) -> bool:
+    return tx.execute(select(exists().where(blobs.c.unlinked_at.is_not(None)))).scalar_one()
+
+
+def bury_unlinked(tx: Connection, delete_after: int, count: int) -> list[int]:
+    """Drop up to `count` blobs that no repository has, and have their objects deleted; gives their sizes in bytes."""
+    chosen = select(blobs.c.id).where(blobs.c.unlinked_at.is_not(None)).order_by(blobs.c.unlinked_at).limit(count)
+    ids = list(tx.execute(chosen).scalars())
+    gone = delete(blobs).where(blobs.c.id.in_(ids), ~_is_linked()).returning(blobs.c.location, blobs.c.size)
+    buried = tx.execute(gone).all()
+    for location, size in buried:
+        tombstones.add(tx, location, delete_after, size)
+    tx.execute(update(blobs).where(blobs.c.id.in_(ids)).values(unlinked_at=None))
+    return [size for _, size in buried]
+
+
+def _is_link(repository_id: int, blob_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return repository_blobs.c.repository_id == repository_id, repository_blobs.c.blob_id == blob_id
+
+
+def _is_linked() -> ColumnElement[bool]:
+    return exists().where(repository_blobs.c.blob_id == blobs.c.id)
 
 
 def keep_named(tx: Connection, repository_id: int, manifest_id: int) -> None:
@@ -174,3 +280,49 @@ def count(tx: Connection) -> tuple[int, int]:
     """How many blobs there are, and their bytes in all."""
     number, size = tx.execute(select(func.count(), func.coalesce(func.sum(blobs.c.size), 0)).select_from(blobs)).one()
     return number, int(size)
+
+
+def count_droppable(tx: Connection, leased_until: int, *, purged_until: int | None) -> tuple[int, int, int]:
+    """How many links are leased until then at the latest and named by no manifest, how many blobs would be left without
+    any, and the bytes of those. With `purged_until`, as if manifests that were deleted by then were gone.
+    """
+    remains = true() if purged_until is None else not_(func.coalesce(manifests.c.deleted_at <= purged_until, false()))
+    named = (
+        exists()
+        .where(manifest_references.c.digest == blobs.c.digest, manifests.c.id == manifest_references.c.manifest_id)
+        .where(manifests.c.repository_id == repository_blobs.c.repository_id, remains)
+        .correlate(blobs, repository_blobs)
+    )
+    due = repository_blobs.c.leased_at <= leased_until
+    if purged_until is not None:
+        due = or_(due, repository_blobs.c.leased_at.is_(None))
+    droppable = (
+        select(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
+        .join(blobs, blobs.c.id == repository_blobs.c.blob_id)
+        .where(due, ~named)
+        .subquery()
+    )
+    links = tx.execute(select(func.count()).select_from(droppable)).scalar_one()
+    all_links, lost_links = (
+        select(func.count()).where(table.c.blob_id == blobs.c.id).scalar_subquery()
+        for table in (repository_blobs, droppable)
+    )
+    gone = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0)).where(all_links == lost_links)
+    count, size = tx.execute(gone).one()
+    return links, count, int(size)
+
+
+def count_kept(tx: Connection) -> tuple[int, int, int]:
+    """Bytes of the blobs that manifests name, of those that only deleted manifests name, and of the rest."""
+    live, deleted = (
+        exists()
+        .where(repository_blobs.c.blob_id == blobs.c.id, manifest_references.c.digest == blobs.c.digest)
+        .where(manifests.c.id == manifest_references.c.manifest_id, condition)
+        .where(manifests.c.repository_id == repository_blobs.c.repository_id)
+        .correlate(blobs)
+        for condition in (manifests.c.deleted_at.is_(None), manifests.c.deleted_at.is_not(None))
+    )
+    group = case((live, 0), (deleted, 1), else_=2)
+    sums = tx.execute(select(group.label("kind"), func.sum(blobs.c.size)).group_by(text("kind")))
+    sizes = {kind: int(size) for kind, size in sums}
+    return sizes.get(0, 0), sizes.get(1, 0), sizes.get(2, 0)

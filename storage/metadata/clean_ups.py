@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from storage.metadata.database import insert_row
 from storage.metadata.tables import clean_ups
@@ -49,6 +49,17 @@ def note(tx: Connection, run: int, freed: Freed, *, finished_at: int | None = No
     """Note what has gone so far, and how the run ended if it did."""
     values = {name: getattr(freed, name) for name in Freed.__slots__}
     tx.execute(update(clean_ups).where(clean_ups.c.id == run).values(finished_at=finished_at, error=error, **values))
+
+
+def forget(tx: Connection, run: int) -> None:
+    """Leave no trace of a run that did nothing."""
+    tx.execute(delete(clean_ups).where(clean_ups.c.id == run))
+
+
+def last_finished(tx: Connection) -> int | None:
+    """When the last run ended, in ms since 1970."""
+    last: int | None = tx.execute(select(func.max(clean_ups.c.finished_at))).scalar_one()
+    return last
 
 
 def list_newest(tx: Connection, count: int) -> list[CleanUpRecord]:

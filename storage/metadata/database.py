@@ -151,7 +151,8 @@ class Database:
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken; tells whether it was inserted."""
     statement = _insert(tx, table).values(**values).on_conflict_do_nothing()
-    return tx.execute(statement).rowcount == 1
+    # Without the option SQLAlchemy keeps the count of updates and deletions only.
+    return tx.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def put(tx: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]) -> None:

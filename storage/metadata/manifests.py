@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
-from storage.metadata import blobs
+from storage.metadata import blobs, usage
 from storage.metadata import tags as tag_rows
 from storage.metadata.database import insert_many, insert_row, until_nul
 from storage.metadata.tables import manifest_references, manifests, tags
@@ -107,8 +107,9 @@ def add(
     buried = select(manifests.c.id).where(manifests.c.repository_id == repository_id, manifests.c.digest == digest)
     known: int | None = tx.execute(buried).scalar_one_or_none()
     if known is not None:
-        restore(tx, known, now)
-        set_media_type(tx, known, media_type)
+        back = {"deleted_at": None, "untagged_at": now, "created_at": now, "media_type": media_type}
+        tx.execute(update(manifests).where(manifests.c.id == known).values(back))
+        blobs.keep_named(tx, repository_id, known)
         return known
     values = {
         "repository_id": repository_id,
@@ -126,6 +127,7 @@ def add(
     rows = [{"manifest_id": manifest_id, "digest": d, "is_manifest": m} for d, m in references.items()]
     insert_many(tx, manifest_references, rows)
     blobs.keep_named(tx, repository_id, manifest_id)
+    usage.charge_manifest(tx, repository_id, len(content))
     return manifest_id
 
 
@@ -139,16 +141,43 @@ def delete_softly(tx: Connection, manifest_id: int, now: int, *, user_name: str 
     tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(deleted_at=now))
 
 
-def restore(tx: Connection, manifest_id: int, now: int) -> None:
-    """Bring a deleted manifest back, without a tag."""
-    tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(deleted_at=None, untagged_at=now))
-
-
 def remove(tx: Connection, manifest_id: int, now: int) -> None:
     """Drop a manifest, the tags that point to it, and its references; blobs that it alone names are leased from now."""
-    repository_id = tx.execute(select(manifests.c.repository_id).where(manifests.c.id == manifest_id)).scalar_one()
+    place = select(manifests.c.repository_id, manifests.c.size).where(manifests.c.id == manifest_id)
+    repository_id, size = tx.execute(place).one()
     blobs.lease_named(tx, repository_id, manifest_id, now)
+    usage.charge_manifest(tx, repository_id, -size)
     tx.execute(delete(manifests).where(manifests.c.id == manifest_id))
+
+
+def list_deleted_until(tx: Connection, last: int, count: int) -> list[int]:
+    """Ids of manifests that were deleted at the time `last` or before, the first ones first."""
+    due = select(manifests.c.id).where(manifests.c.deleted_at <= last)
+    return list(tx.execute(due.order_by(manifests.c.deleted_at).limit(count)).scalars())
+
+
+def count_deleted_until(tx: Connection, last: int) -> int:
+    return tx.execute(select(func.count()).select_from(manifests).where(manifests.c.deleted_at <= last)).scalar_one()
+
+
+def list_untagged_until(tx: Connection, last: int, count: int) -> list[int]:
+    """Ids of manifests without a tag since the time `last` or before, which no index of the repository names and which
+    are about no manifest in it.
+    """
+    parent, subject = manifests.alias("parent"), manifests.alias("subject")
+    is_named = (
+        exists()
+        .where(manifest_references.c.digest == manifests.c.digest, manifest_references.c.is_manifest)
+        .where(parent.c.id == manifest_references.c.manifest_id, parent.c.deleted_at.is_(None))
+        .where(parent.c.repository_id == manifests.c.repository_id)
+    )
+    refers = (
+        exists()
+        .where(subject.c.repository_id == manifests.c.repository_id, subject.c.digest == manifests.c.subject)
+        .where(subject.c.deleted_at.is_(None))
+    )
+    due = select(manifests.c.id).where(IS_LIVE, manifests.c.untagged_at <= last, ~is_named, ~refers)
+    return list(tx.execute(due.order_by(manifests.c.untagged_at).limit(count)).scalars())
 
 
 def list_referrers(

@@ -4,16 +4,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
+from storage.metadata import blobs
 from storage.metadata.database import insert_row
-from storage.metadata.tables import members, projects
+from storage.metadata.tables import members, projects, repositories, repository_blobs
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
+    """`used_bytes` are in use, and `quota_bytes` may be; None for no limit."""
+
     id: int
     name: str
     is_public: bool
     created_at: int
+    quota_bytes: int | None = None
+    used_bytes: int = 0
 
 
 _COLUMNS = [projects.c[name] for name in ProjectRecord.__slots__]
@@ -40,15 +47,21 @@ def list_all(tx: Connection) -> list[ProjectRecord]:
     return [ProjectRecord(*row) for row in tx.execute(select(*_COLUMNS).order_by(projects.c.name))]
 
 
-def add(tx: Connection, name: str, *, is_public: bool, now: int) -> ProjectRecord:
-    project_id = insert_row(tx, projects, {"name": name, "is_public": is_public, "created_at": now})
-    return ProjectRecord(project_id, name, is_public, now)
+def add(tx: Connection, name: str, *, is_public: bool, now: int, quota: int | None = None) -> ProjectRecord:
+    values = {"name": name, "is_public": is_public, "created_at": now, "quota_bytes": quota}
+    return ProjectRecord(insert_row(tx, projects, values), name, is_public, now, quota)
 
 
 def set_public(tx: Connection, project_id: int, *, public: bool) -> None:
     tx.execute(update(projects).where(projects.c.id == project_id).values(is_public=public))
 
 
-def remove(tx: Connection, project_id: int) -> None:
+def remove(tx: Connection, project_id: int, now: int) -> None:
     """Drop the project and all that is in it; blobs lose their links and stay until they are collected."""
+    own = select(repositories.c.id).where(repositories.c.project_id == project_id)
+    in_project = repository_blobs.c.repository_id.in_(own)
+    held = list(tx.execute(select(repository_blobs.c.blob_id).distinct().where(in_project)).scalars())
+    tx.execute(delete(repository_blobs).where(in_project))
+    for start in range(0, len(held), _BATCH):
+        blobs.mark_unlinked(tx, held[start : start + _BATCH], now)
     tx.execute(delete(projects).where(projects.c.id == project_id))

@@ -3,21 +3,36 @@ deleted."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
+from storage.metadata import tags as tag_rows
 from storage.metadata.database import insert_if_absent, until_nul
-from storage.metadata.tables import manifests, members, projects, repositories
+from storage.metadata.tables import manifests, members, projects, repositories, tags
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryRecord:
+    """`deleted_at` is when it was last deleted as a whole; None where it never was, or was restored."""
+
     id: int
     project_id: int
     name: str
     created_at: int
+    deleted_at: int | None
 
 
-_BY_NAME = select(repositories).where(repositories.c.name == bindparam("name"))
+@dataclass(frozen=True, slots=True)
+class RepositorySize:
+    """A known repository and how many manifests and tags it has."""
+
+    name: str
+    manifests: int
+    tags: int
+
+
+_BY_NAME = select(*(repositories.c[name] for name in RepositoryRecord.__slots__)).where(
+    repositories.c.name == bindparam("name")
+)
 _HAS_MANIFEST = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
 
 
@@ -51,6 +66,30 @@ def list_names(tx: Connection, user_id: int | None, *, everything: bool, after: 
     if not everything:
         listed = listed.where(visible_to(user_id))
     return list(tx.execute(listed.order_by(repositories.c.name).limit(count)).scalars())
+
+
+def list_sizes(tx: Connection, *, after: str, count: int) -> list[RepositorySize]:
+    """Known repositories after the name `after`, in bytewise order."""
+    held = select(func.count()).where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
+    tagged = select(func.count()).where(tags.c.repository_id == repositories.c.id)
+    listed = select(repositories.c.name, held.scalar_subquery(), tagged.scalar_subquery())
+    known = listed.where(repositories.c.name > after, _HAS_MANIFEST)
+    return [RepositorySize(*row) for row in tx.execute(known.order_by(repositories.c.name).limit(count))]
+
+
+def delete_softly(tx: Connection, repository_id: int, now: int, *, user_name: str | None = None) -> tuple[int, int]:
+    """Take all manifests and tags from everybody's sight; tells how many of each there were."""
+    removed = tag_rows.remove_all(tx, tags.c.repository_id == repository_id, now, user_name=user_name)
+    live = update(manifests).where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
+    deleted = tx.execute(live.values(deleted_at=now)).rowcount
+    mark_deleted(tx, repository_id, now, user_name=user_name)
+    return deleted, removed
+
+
+def mark_deleted(tx: Connection, repository_id: int, at: int | None, *, user_name: str | None = None) -> None:
+    """Note when a repository was deleted as a whole, or that it no longer is."""
+    own = repositories.c.id == repository_id
+    tx.execute(update(repositories).where(own).values(deleted_at=at, deleted_by=user_name))
 
 
 def visible_to(user_id: int | None) -> ColumnElement[bool]:

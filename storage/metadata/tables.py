@@ -91,6 +91,10 @@ repositories = Table(
     # The whole name, project included: lists are in its order.
     Column("name", Name, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    # When it was last deleted as a whole, with each manifest that it had then, and by whom; null once it is restored.
+    Column("deleted_at", BigInteger),
+    Column("deleted_by", Text),
+    _marked("repositories", "deleted_at"),
     sqlite_autoincrement=True,
 )
 
@@ -174,7 +178,7 @@ tag_changes = Table(
     Column("repository_id", Id, _reference("repositories.id"), nullable=False),
     Column("tag", Name, nullable=False),
     Column("digest", Name),
-    # Whoever did it, by the name of that time; null where there are no accounts.
+    # Whoever did it, by the name of that time; null for commands, and where there are no accounts.
     Column("user_name", Text),
     Column("changed_at", BigInteger, nullable=False),
     Index("ix_tag_changes_tag", "repository_id", "tag", "id"),
@@ -205,6 +209,7 @@ tombstones = Table(
     metadata,
     Column("location", Name, primary_key=True),
     Column("delete_after", BigInteger, nullable=False, index=True),
+    Column("size", BigInteger, nullable=False, server_default="0"),
 )
 
 signing_keys = Table(

@@ -1,12 +1,12 @@
 """Tags: names of manifests that can move. Every change is kept as history, and marks the manifests that lose a tag."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Text, delete, exists, insert, literal, null, select, update
 
 from storage.metadata import tag_changes
-from storage.metadata.database import put, until_nul
+from storage.metadata.database import insert_many, put, until_nul
 from storage.metadata.tables import manifests, tags
 from storage.metadata.tables import tag_changes as changes
 
@@ -18,6 +18,15 @@ class TagRecord:
     name: str
     manifest_id: int
     updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagOf:
+    """A tag and the manifest that it points to."""
+
+    name: str
+    manifest_id: int
+    digest: str
 
 
 def point(
@@ -37,6 +46,21 @@ def point(
     return True
 
 
+def add_all(
+    tx: Connection, repository_id: int, new: Sequence[TagOf], now: int, *, user_name: str | None = None
+) -> None:
+    """Make tags that do not exist."""
+    own = {"repository_id": repository_id}
+    rows = [{**own, "name": tag.name, "manifest_id": tag.manifest_id, "updated_at": now} for tag in new]
+    insert_many(tx, tags, rows)
+    made = {**own, "user_name": user_name, "changed_at": now}
+    insert_many(tx, changes, [{**made, "tag": tag.name, "digest": tag.digest} for tag in new])
+    tagged = list({tag.manifest_id for tag in new})
+    for start in range(0, len(tagged), _BATCH):
+        chosen = manifests.c.id.in_(tagged[start : start + _BATCH])
+        tx.execute(update(manifests).where(chosen).values(untagged_at=None))
+
+
 def remove(tx: Connection, repository_id: int, name: str, now: int, *, user_name: str | None = None) -> bool:
     """Drop a tag; tells whether it was there."""
     gone = delete(tags).where(*_is(repository_id, name)).returning(tags.c.manifest_id)
@@ -48,14 +72,14 @@ def remove(tx: Connection, repository_id: int, name: str, now: int, *, user_name
     return True
 
 
-def remove_all(tx: Connection, of: ColumnElement[bool], now: int, *, user_name: str | None = None) -> None:
-    """Drop the tags that fulfil a condition on `tags`."""
+def remove_all(tx: Connection, of: ColumnElement[bool], now: int, *, user_name: str | None = None) -> int:
+    """Drop the tags that fulfil a condition on `tags`; tells how many those were."""
     values = [tags.c.repository_id, tags.c.name, null(), literal(user_name, Text), literal(now)]
     columns = ["repository_id", "tag", "digest", "user_name", "changed_at"]
     tx.execute(insert(changes).from_select(columns, select(*values).where(of).order_by(tags.c.name)))
     left = select(tags.c.manifest_id).where(of)
     tx.execute(update(manifests).where(manifests.c.id.in_(left)).values(untagged_at=now))
-    tx.execute(delete(tags).where(of))
+    return tx.execute(delete(tags).where(of)).rowcount
 
 
 def of_manifest(manifest_id: int) -> ColumnElement[bool]:
@@ -80,6 +104,16 @@ def find_many(tx: Connection, repository_id: int, names: Iterable[str]) -> dict[
         )
         found.update((row.name, TagRecord(*row)) for row in tx.execute(chosen))
     return found
+
+
+def list_page(tx: Connection, repository_id: int, *, after: str, count: int) -> list[tuple[TagOf, int]]:
+    """Up to `count` tags after the tag `after`, in bytewise order, each with the time of its last push."""
+    listed = (
+        select(tags.c.name, tags.c.manifest_id, manifests.c.digest, tags.c.updated_at)
+        .join(manifests, manifests.c.id == tags.c.manifest_id)
+        .where(tags.c.repository_id == repository_id, tags.c.name > after)
+    )
+    return [(TagOf(*row[:3]), row[3]) for row in tx.execute(listed.order_by(tags.c.name).limit(count))]
 
 
 def list_names(tx: Connection, repository_id: int, *, after: str, count: int) -> list[str]:

@@ -1,8 +1,8 @@
 """Objects that no blob names any more: rows go before bytes, so that no row ever names what is gone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from storage.metadata.database import insert_if_absent
 from storage.metadata.tables import tombstones
@@ -10,13 +10,22 @@ from storage.metadata.tables import tombstones
 _BATCH = 500
 
 
-def add(tx: Connection, location: str, delete_after: int) -> None:
-    insert_if_absent(tx, tombstones, {"location": location, "delete_after": delete_after})
+def add(tx: Connection, location: str, delete_after: int, size: int = 0) -> None:
+    """Have the object deleted at a time; `size` is what that frees, in bytes."""
+    insert_if_absent(tx, tombstones, {"location": location, "delete_after": delete_after, "size": size})
 
 
-def list_due(tx: Connection, now: int, count: int) -> list[str]:
-    due = select(tombstones.c.location).where(tombstones.c.delete_after <= now)
-    return list(tx.execute(due.order_by(tombstones.c.delete_after).limit(count)).scalars())
+def list_due(tx: Connection, now: int, count: int) -> dict[str, int]:
+    """Locations of objects that may be deleted by now, with their sizes."""
+    due = select(tombstones.c.location, tombstones.c.size).where(tombstones.c.delete_after <= now)
+    return dict(tx.execute(due.order_by(tombstones.c.delete_after).limit(count)).all())
+
+
+def count(tx: Connection) -> tuple[int, int]:
+    """How many objects are still to be deleted, and their bytes in all."""
+    total = select(func.count(), func.coalesce(func.sum(tombstones.c.size), 0)).select_from(tombstones)
+    number, size = tx.execute(total).one()
+    return number, int(size)
 
 
 def named(tx: Connection, locations: Sequence[str]) -> set[str]:
@@ -28,5 +37,9 @@ def named(tx: Connection, locations: Sequence[str]) -> set[str]:
     return found
 
 
-def remove(tx: Connection, location: str) -> None:
-    tx.execute(delete(tombstones).where(tombstones.c.location == location))
+def postpone(tx: Connection, location: str, delete_after: int) -> None:
+    tx.execute(update(tombstones).where(tombstones.c.location == location).values(delete_after=delete_after))
+
+
+def remove(tx: Connection, locations: Iterable[str]) -> None:
+    tx.execute(delete(tombstones).where(tombstones.c.location.in_(list(locations))))

@@ -100,6 +100,10 @@ def list_expired(tx: Connection, now: int, count: int) -> list[str]:
     return list(tx.execute(expired.order_by(uploads.c.expires_at).limit(count)).scalars())
 
 
+def count_expired(tx: Connection, now: int) -> int:
+    return tx.execute(select(func.count()).select_from(uploads).where(uploads.c.expires_at <= now)).scalar_one()
+
+
 def expire(tx: Connection, upload_id: str, now: int) -> str | None:
     """Drop a session that is still expired and return its staged place, which belongs to whoever dropped it."""
     expired = delete(uploads).where(uploads.c.id == upload_id, uploads.c.expires_at <= now)

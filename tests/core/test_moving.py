@@ -54,7 +54,7 @@ class World:
             blob = blobs.find(tx, str(Digest.of(content)))
             assert repository
             assert blob
-            blobs.unlink(tx, repository.id, blob.id)
+            blobs.unlink(tx, [(repository.id, blob.id)], NOW)
             tx.execute(delete(tables.blobs).where(tables.blobs.c.id == blob.id))
         self.old.delete(blob.location)
 
@@ -113,7 +113,7 @@ def read(store: BlobStore, location: str) -> bytes:
 
 def graves(database: Database) -> list[str]:
     with database.read() as tx:
-        return tombstones.list_due(tx, NOW, 100)
+        return list(tombstones.list_due(tx, NOW, 100))
 
 
 def open_upload(tx: Transaction) -> None:
@@ -414,7 +414,7 @@ def test_damage_names_no_repository_for_a_blob_that_none_has(world: World) -> No
         blob = blobs.find(tx, str(Digest.of(b"bad")))
         assert repository
         assert blob
-        blobs.unlink(tx, repository.id, blob.id)
+        blobs.unlink(tx, [(repository.id, blob.id)], NOW)
     cut(world.file(b"bad"))
     with world.move() as move:
         assert move.copy().damaged == [Damage(blob.digest, "has 0 bytes instead of 3", [])]

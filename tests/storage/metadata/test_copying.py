@@ -121,7 +121,7 @@ def test_blobs_get_their_new_places_and_what_is_about_the_old_store_stays_behind
 def test_identifiers_that_were_given_out_are_never_given_again(old: Database, new: Database) -> None:
     with old.write() as tx:
         gone = projects.add(tx, "gone", is_public=False, now=1).id
-        projects.remove(tx, gone)
+        projects.remove(tx, gone, 2)
     copy(old, new)
     with new.write() as tx:
         assert projects.add(tx, "next", is_public=False, now=1).id == gone + 1
@@ -155,7 +155,7 @@ def remove_a_row(tx: Transaction) -> str:
 
 
 def use_an_identifier(tx: Transaction) -> str:
-    projects.remove(tx, projects.add(tx, "gone", is_public=False, now=1).id)
+    projects.remove(tx, projects.add(tx, "gone", is_public=False, now=1).id, 2)
     return "projects"
 
 

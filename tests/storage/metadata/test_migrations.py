@@ -143,3 +143,6 @@ def must_be_marked_and_counted(database: Database) -> None:
         ]
         assert tx.exec_driver_sql("SELECT id, untagged_at FROM manifests ORDER BY 1").all() == [(1, None), (2, 5)]
         assert tx.exec_driver_sql("SELECT used_bytes FROM projects").scalar() == 110 + 7
+        assert tx.exec_driver_sql("SELECT repository_id, tag, digest, user_name, changed_at FROM tag_changes").all() == [
+            (1, "v1", "sha256:8", None, 6)
+        ]

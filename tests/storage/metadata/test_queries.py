@@ -18,7 +18,8 @@ from storage.metadata import (
     uploads,
     users,
 )
-from storage.metadata.database import Database, Transaction
+from storage.metadata.database import Database, Transaction, insert_if_absent
+from storage.metadata.tables import facts
 from storage.metadata.uploads import UploadRecord
 
 
@@ -172,7 +173,7 @@ def test_project_takes_all_that_is_in_it_but_no_blob(tx: Transaction) -> None:
     tags.point(tx, repository, "1", manifest, 1)
     blobs.link(tx, repository, blobs.add(tx, "sha256:b", 3, "place", 1), 1)
     uploads.add(tx, UploadRecord("u", repository, dev, "staged", 0, "sha256", None, 99))
-    projects.remove(tx, project)
+    projects.remove(tx, project, 2)
     emptied = ("members", "repositories", "manifests", "manifest_references", "tags", "repository_blobs", "uploads")
     assert {tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() for table in emptied} == {0}
     assert blobs.count(tx) == (1, 3)
@@ -190,7 +191,7 @@ def test_manifest_takes_its_tags_and_references(tx: Transaction) -> None:
 
 def test_numbers_of_things_that_are_gone_are_not_given_again(tx: Transaction) -> None:
     project, user = make_project(tx, "p"), make_user(tx, "u")
-    projects.remove(tx, project)
+    projects.remove(tx, project, 2)
     users.remove(tx, user)
     assert make_project(tx, "p") > project
     assert make_user(tx, "u") > user
@@ -209,13 +210,18 @@ def test_many_digests_are_looked_up_in_batches(tx: Transaction) -> None:
     assert manifests.present(tx, repository, digests) == {f"sha256:{repository}": 2}
 
 
+def test_row_is_inserted_once_and_that_is_told(tx: Transaction) -> None:
+    row = {"name": "a", "value": "1"}
+    assert [insert_if_absent(tx, facts, row), insert_if_absent(tx, facts, row)] == [True, False]
+
+
 def test_unlinked_blob_is_found_by_its_digest_and_not_in_the_repository(tx: Transaction) -> None:
     repository = make_repository(tx, make_project(tx, "p"), "p/r")
     blob = blobs.add(tx, "sha256:b", 3, "place", 1)
     blobs.link(tx, repository, blob, 1)
     blobs.link(tx, repository, blob, 2)
     assert blobs.find_linked(tx, repository, "sha256:b")
-    blobs.unlink(tx, repository, blob)
+    blobs.unlink(tx, [(repository, blob)], 3)
     assert blobs.find_linked(tx, repository, "sha256:b") is None
     blobs.relocate(tx, blob, "elsewhere")
     found = blobs.find(tx, "sha256:b")
@@ -318,10 +324,10 @@ def test_tombstones_are_due_in_order_of_their_time(tx: Transaction) -> None:
     for location, time in (("c", 30), ("a", 10), ("b", 20)):
         tombstones.add(tx, location, time)
     tombstones.add(tx, "a", 99)
-    assert tombstones.list_due(tx, 20, 9) == ["a", "b"]
-    assert tombstones.list_due(tx, 99, 1) == ["a"]
-    tombstones.remove(tx, "a")
-    assert tombstones.list_due(tx, 99, 9) == ["b", "c"]
+    assert list(tombstones.list_due(tx, 20, 9)) == ["a", "b"]
+    assert list(tombstones.list_due(tx, 99, 1)) == ["a"]
+    tombstones.remove(tx, ["a"])
+    assert list(tombstones.list_due(tx, 99, 9)) == ["b", "c"]
 
 
 def test_failures_are_counted_from_the_first_in_the_window(tx: Transaction) -> None:

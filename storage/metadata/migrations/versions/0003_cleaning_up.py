@@ -14,6 +14,7 @@ MARKS = [
     ("manifests", "deleted_at"),
     ("manifests", "untagged_at"),
     ("blobs", "unlinked_at"),
+    ("repositories", "deleted_at"),
 ]
 
 IS_NAMED = """EXISTS (
@@ -28,6 +29,10 @@ BLOB_BYTES = """(SELECT coalesce(sum(blobs.size), 0) FROM blobs WHERE EXISTS (
 MANIFEST_BYTES = """(SELECT coalesce(sum(manifests.size), 0) FROM manifests
     JOIN repositories ON repositories.id = manifests.repository_id WHERE repositories.project_id = projects.id)"""
 
+FIRST_CHANGES = """INSERT INTO tag_changes (repository_id, tag, digest, changed_at)
+    SELECT tags.repository_id, tags.name, manifests.digest, tags.updated_at
+    FROM tags JOIN manifests ON manifests.id = tags.manifest_id ORDER BY tags.updated_at"""
+
 
 def upgrade() -> None:
     for table, column in MARKS:
@@ -39,6 +44,7 @@ def upgrade() -> None:
     for table, column in MARKS:
         is_set = sa.text(f"{column} IS NOT NULL")
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], sqlite_where=is_set, postgresql_where=is_set)
+    op.add_column("repositories", sa.Column("deleted_by", sa.Text()))
 
     op.add_column("blobs", sa.Column("checked_at", sa.BigInteger()))
     op.add_column("blobs", sa.Column("damage", sa.Text()))
@@ -47,6 +53,8 @@ def upgrade() -> None:
     op.add_column("projects", sa.Column("quota_bytes", sa.BigInteger()))
     op.add_column("projects", sa.Column("used_bytes", sa.BigInteger(), nullable=False, server_default="0"))
     op.execute(f"UPDATE projects SET used_bytes = {BLOB_BYTES} + {MANIFEST_BYTES}")  # noqa: S608 -- constants
+
+    op.add_column("tombstones", sa.Column("size", sa.BigInteger(), nullable=False, server_default="0"))
 
     op.create_table(
         "tag_changes",
@@ -63,6 +71,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_tag_changes_tag", "tag_changes", ["repository_id", "tag", "id"])
+    op.execute(FIRST_CHANGES)
     op.create_table(
         "clean_ups",
         sa.Column("id", Id, nullable=False),
@@ -97,11 +106,13 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("facts", "leases", "clean_ups", "tag_changes"):
         op.drop_table(table)
+    op.drop_column("tombstones", "size")
     op.drop_column("projects", "used_bytes")
     op.drop_column("projects", "quota_bytes")
     op.drop_index(op.f("ix_blobs_checked_at"), "blobs")
     op.drop_column("blobs", "damage")
     op.drop_column("blobs", "checked_at")
+    op.drop_column("repositories", "deleted_by")
     op.add_column("repository_blobs", sa.Column("linked_at", sa.BigInteger(), nullable=False, server_default="0"))
     # What was deleted and could still be restored would come back.
     op.execute("DELETE FROM manifests WHERE deleted_at IS NOT NULL")

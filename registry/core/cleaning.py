@@ -1,0 +1,287 @@
+"""Cleaning up while the registry serves: what nobody can ask for any more goes, and nothing else.
+
+Rows go first, in short transactions; the objects that they named go later, outside of any transaction. No location is
+ever used twice, and that is what makes it safe:
+
+I1  A row of a blob means that its bytes are there. It is written when they are durable; they are deleted when no row
+    names them any more, and no later row can. Whoever pushes the same digest meanwhile either finds the row and keeps
+    it by a link, or finds none and writes to a new location, which this deletion cannot meet.
+I2  A manifest has the blobs that it names. Writers take turns, so a push looks for them and names them in one
+    transaction, and a link goes only in one that has looked for every manifest of its repository, deleted ones too.
+I3  Whoever was told that a repository has a blob may name it in a manifest for the whole time of grace. A link that no
+    manifest needs is leased; being asked for it begins the lease anew, and so does the end of the last manifest that
+    needed it. The lease is the link's, not the blob's: the blob may well live on elsewhere.
+I4  Reading goes on. A reader has looked the location up, and on a disk an open file outlives its name; where clients
+    fetch from the store by themselves, an object outlives its row for as long as they were told that it can be fetched.
+I5  Every location is named by exactly one of a session, a blob and a tombstone. An upload ends once: whoever removes
+    the session's row owns its bytes, be it a commit, a cancellation or its expiry.
+
+One process at a time cleans up, on whichever node, by a lease that every transaction renews: a cleaner that fell asleep
+and was replaced finds its lease gone before it changes anything.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from registry.errors import Conflict
+from storage.blobs import BlobStore, BlobStoreError, StoreUnavailable
+from storage.clock import now_ms
+from storage.metadata import blobs, clean_ups, leases, manifests, tombstones, uploads
+from storage.metadata.clean_ups import Freed
+from storage.metadata.database import Database, Transaction
+
+log = logging.getLogger("cove.cleaning")
+CLEANING, BACKUP = "cleaning", "backup"  # leases: who cleans up, and who needs every object to stay
+LEASE_MS = 60_000
+BATCH = 100
+PAUSE_SECONDS = 0.02  # between two batches, for those who wait to write
+HISTORY = 1000  # runs that are remembered
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long things stay, in milliseconds. `untagged` is None where manifests without a tag stay for ever.
+
+    With `at_once`, what was deleted goes now, and so do the blobs that only it needed: for people who know that nobody
+    is pushing them.
+    """
+
+    grace: int = HOUR_MS
+    keep_deleted: int = 7 * DAY_MS
+    untagged: int | None = None
+    reading: int = 0
+    at_once: bool = False
+
+    @property
+    def lease(self) -> int:
+        """A lease is not renewed in its first tenth, so it has to last for that much longer than the time of grace."""
+        return self.grace + renewal(self.grace)
+
+
+def renewal(grace: int) -> int:
+    """How old a lease may get before being asked for the blob begins it anew, in ms."""
+    return grace // 10
+
+
+class LeaseLost(Conflict):
+    """Somebody else cleans up, or this process was silent for so long that somebody else may."""
+
+
+class ClockJumped(Conflict):
+    """What is old cannot be told from what is new."""
+
+
+class Cleaning:
+    """One cleaner. `reached` is told what has gone so far, after each step."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: BlobStore,
+        rules: Rules,
+        *,
+        clock: Callable[[], int] = now_ms,
+        reached: Callable[[Freed], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._reached = reached
+        self._holder = secrets.token_urlsafe(9)
+        self._started = (0, 0.0)
+
+    def is_due(self) -> bool:
+        """Whether there is anything to do; a question, and no write."""
+        now, rules = self._clock(), self._rules
+        with self._database.read() as tx:
+            if leases.is_held(tx, CLEANING, now=now):
+                return False
+            return bool(
+                uploads.list_expired(tx, now, 1)
+                or (tombstones.list_due(tx, now, 1) and not leases.is_held(tx, BACKUP, now=now))
+                or blobs.has_unlinked(tx)
+                or blobs.list_leased_until(tx, now - rules.lease, 1)
+                or manifests.list_deleted_until(tx, now - rules.keep_deleted, 1)
+                or (rules.untagged is not None and manifests.list_untagged_until(tx, now - rules.untagged, 1))
+            )
+
+    def run(self, cause: str) -> Freed:
+        """Clean up until nothing is left that may go, and note it in the history.
+
+        Raises `LeaseLost`, `ClockJumped`, `BlobStoreError`, `DatabaseError`; what has gone until then is noted too.
+        """
+        self._started = self._clock(), time.monotonic()
+        with self._turn() as tx:
+            self._must_be_later_than_before(tx)
+            run = clean_ups.begin(tx, cause, self._clock())
+        freed, error = Freed(), None
+        try:
+            for step in self._steps():
+                freed += step
+                self._reached(freed)
+                time.sleep(PAUSE_SECONDS)
+        except Exception as failure:
+            error = str(failure)
+            raise
+        finally:
+            self._note(run, freed, error)
+        return freed
+
+    def _note(self, run: int, freed: Freed, error: str | None) -> None:
+        with self._database.write() as tx:
+            clean_ups.note(tx, run, freed, finished_at=self._clock(), error=error)
+            if freed == Freed() and error is None:
+                clean_ups.forget(tx, run)
+            clean_ups.keep_newest(tx, HISTORY)
+            leases.release(tx, CLEANING, self._holder)
+
+    @contextmanager
+    def _turn(self) -> Iterator[Transaction]:
+        """A write transaction of the one cleaner. Raises `LeaseLost`, `ClockJumped`."""
+        self._must_not_jump()
+        now = self._clock()
+        with self._database.write() as tx:
+            if not leases.take(tx, CLEANING, self._holder, now=now, until=now + LEASE_MS):
+                raise LeaseLost("another process is cleaning up")
+            yield tx
+
+    def _must_not_jump(self) -> None:
+        wall, monotonic = self._started
+        passed = self._clock() - wall
+        if abs(passed - (time.monotonic() - monotonic) * 1000) > DAY_MS:
+            raise ClockJumped("the clock has jumped by more than a day: nothing more is cleaned up now")
+
+    def _must_be_later_than_before(self, tx: Transaction) -> None:
+        last = clean_ups.last_finished(tx)
+        if last is not None and last > self._clock() + HOUR_MS:
+            raise ClockJumped("the clock is behind the last clean-up by more than an hour: nothing is cleaned up")
+
+    def _steps(self) -> Iterator[Freed]:
+        for step in (
+            self._end_uploads,
+            self._trash_untagged,
+            self._purge_manifests,
+            self._drop_links,
+            self._bury_blobs,
+            self._delete_objects,
+        ):
+            freed = step()
+            while freed is not None:
+                yield freed
+                freed = step()
+
+    # Each does one batch, and gives None when there is nothing left for it.
+
+    def _end_uploads(self) -> Freed | None:
+        now = self._clock()
+        with self._turn() as tx:
+            staged = [uploads.expire(tx, upload_id, now) for upload_id in uploads.list_expired(tx, now, BATCH)]
+        for place in filter(None, staged):
+            self._store.discard(place)
+        return Freed(uploads=len(staged)) if staged else None
+
+    def _trash_untagged(self) -> Freed | None:
+        now = self._clock()
+        if self._rules.untagged is None:
+            return None
+        with self._turn() as tx:
+            found = manifests.list_untagged_until(tx, now - self._rules.untagged, BATCH)
+            for manifest_id in found:
+                manifests.delete_softly(tx, manifest_id, now)
+        return Freed() if found else None
+
+    def _purge_manifests(self) -> Freed | None:
+        now = self._clock()
+        last = now if self._rules.at_once else now - self._rules.keep_deleted
+        with self._turn() as tx:
+            found = manifests.list_deleted_until(tx, last, BATCH)
+            for manifest_id in found:
+                manifests.remove(tx, manifest_id, 0 if self._rules.at_once else now)
+        return Freed(manifests=len(found)) if found else None
+
+    def _drop_links(self) -> Freed | None:
+        now = self._clock()
+        with self._turn() as tx:
+            found = blobs.list_leased_until(tx, now - self._rules.lease, BATCH)
+            blobs.keep_those_named(tx, found)
+            dropped = blobs.unlink_leased(tx, found, now)
+        return Freed(links=dropped) if found else None
+
+    def _bury_blobs(self) -> Freed | None:
+        delete_after = self._clock() + self._rules.reading
+        with self._turn() as tx:
+            found = blobs.has_unlinked(tx)
+            sizes = blobs.bury_unlinked(tx, delete_after, BATCH)
+        return Freed(blobs=len(sizes)) if found else None
+
+    def _delete_objects(self) -> Freed | None:
+        now = self._clock()
+        with self._turn() as tx:
+            due = {} if leases.is_held(tx, BACKUP, now=now) else tombstones.list_due(tx, now, BATCH)
+        if not due:
+            return None
+        gone = [location for location in due if self._delete(location)]
+        with self._turn() as tx:
+            tombstones.remove(tx, gone)
+            for location in due.keys() - set(gone):
+                tombstones.postpone(tx, location, now + HOUR_MS)
+        return Freed(objects=len(gone), freed_bytes=sum(due[location] for location in gone))
+
+    def _delete(self, location: str) -> bool:
+        """One that cannot be deleted must not keep the others: it is told, and its turn comes again."""
+        try:
+            self._store.delete(location)
+        except StoreUnavailable:
+            raise
+        except BlobStoreError as error:
+            log.error("%s could not be deleted: %s", location, error)  # noqa: TRY400 -- no bug, no traceback
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Why the rest stays, each in bytes of distinct blobs; `waiting` are objects whose rows have gone already."""
+
+    in_use: int
+    restorable: int
+    leased: int
+    waiting: int
+
+
+class Preview:
+    """What a run would do now, without doing it."""
+
+    def __init__(self, database: Database, rules: Rules, *, clock: Callable[[], int] = now_ms) -> None:
+        self._database = database
+        self._rules = rules
+        self._clock = clock
+
+    def freed(self) -> Freed:
+        now, rules = self._clock(), self._rules
+        with self._database.read() as tx:
+            deleted_until = now if rules.at_once else now - rules.keep_deleted
+            links, going, size = blobs.count_droppable(
+                tx, now - rules.lease, purged_until=deleted_until if rules.at_once else None
+            )
+            objects, buried = tombstones.count(tx)
+            return Freed(
+                manifests=manifests.count_deleted_until(tx, deleted_until),
+                links=links,
+                blobs=going,
+                uploads=uploads.count_expired(tx, now),
+                objects=objects + going,
+                freed_bytes=size + buried,
+            )
+
+    def kept(self) -> Kept:
+        with self._database.read() as tx:
+            in_use, restorable, leased = blobs.count_kept(tx)
+            return Kept(in_use, restorable, leased, tombstones.count(tx)[1])

@@ -1,0 +1,40 @@
+"""Cleaning up from time to time, on whichever node gets to it first."""
+
+from collections.abc import Callable
+
+from registry.core.cleaning import Cleaning, LeaseLost
+from storage.blobs import BlobStore
+from storage.clock import now_ms
+from storage.metadata import uploads
+from storage.metadata.clean_ups import Freed
+from storage.metadata.database import Database
+
+SWEEP_AGE_MS = 60 * 60 * 1000  # at least: bytes are staged a moment before their session's row is there
+
+
+def clean_if_due(cleaning: Cleaning) -> Freed | None:
+    """One run, unless there is nothing to do or somebody else is at it."""
+    try:
+        return cleaning.run("schedule") if cleaning.is_due() else None
+    except LeaseLost:
+        return None
+
+
+class Sweep:
+    """Drops staged bytes that a process left behind when it died."""
+
+    def __init__(
+        self, database: Database, store: BlobStore, *, expiry_seconds: int, clock: Callable[[], int] = now_ms
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._expiry_ms = expiry_seconds * 1000
+        self._clock = clock
+
+    def run(self) -> int:
+        """Drop those that no session names, once a session of their age would have expired; tells how many."""
+        return self._store.sweep(self._clock() - max(self._expiry_ms, SWEEP_AGE_MS), self._is_named)
+
+    def _is_named(self, text: str) -> bool:
+        with self._database.read() as tx:
+            return uploads.is_named(tx, text)

@@ -1,0 +1,98 @@
+"""How many bytes each project has in use: each blob once, however many of its repositories have it, and manifests.
+
+The number is kept with every change, in the same transaction. Writers take turns, and the change itself holds the
+project's row until the transaction ends: what is found after it is exact.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, ScalarSelect, bindparam, exists, func, select, update
+
+from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """Bytes that a project has in use, and how many it may have; None for no limit."""
+
+    project: str
+    used: int
+    quota: int | None
+
+
+_OF_REPOSITORY = (
+    select(projects.c.name, projects.c.used_bytes, projects.c.quota_bytes)
+    .join(repositories, repositories.c.project_id == projects.c.id)
+    .where(repositories.c.id == bindparam("repository_id"))
+)
+
+
+def find(tx: Connection, repository_id: int) -> UsageRecord:
+    """That of the repository's project."""
+    return UsageRecord(*tx.execute(_OF_REPOSITORY, {"repository_id": repository_id}).one())
+
+
+def charge(tx: Connection, repository_id: int, blob_id: int) -> None:
+    """Count a blob that the repository has just got, unless another one of its project has it too."""
+    own = _project_of(repository_id)
+    other = (
+        exists()
+        .where(repository_blobs.c.blob_id == blob_id, repository_blobs.c.repository_id != repository_id)
+        .where(repositories.c.id == repository_blobs.c.repository_id, repositories.c.project_id == own)
+    )
+    size = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.id == blob_id, ~other).scalar_subquery()
+    tx.execute(update(projects).where(projects.c.id == own).values(used_bytes=projects.c.used_bytes + size))
+
+
+def release(tx: Connection, links: Collection[tuple[int, int]]) -> None:
+    """Count blobs no longer that repositories have just lost, as pairs of ids, where no other one of the project has
+    them.
+    """
+    blob_ids = {blob_id for _, blob_id in links}
+    chosen = repositories.c.id.in_({repository_id for repository_id, _ in links})
+    owners = dict(tx.execute(select(repositories.c.id, repositories.c.project_id).where(chosen)).all())
+    sizes = dict(tx.execute(select(blobs.c.id, blobs.c.size).where(blobs.c.id.in_(blob_ids))).all())
+    held = (
+        select(repositories.c.project_id, repository_blobs.c.blob_id)
+        .distinct()
+        .join(repository_blobs, repository_blobs.c.repository_id == repositories.c.id)
+        .where(repository_blobs.c.blob_id.in_(blob_ids), repositories.c.project_id.in_(set(owners.values())))
+    )
+    lost = {(owners[repository_id], blob_id) for repository_id, blob_id in links}
+    lost -= {(project_id, blob_id) for project_id, blob_id in tx.execute(held)}
+    for project_id in {project_id for project_id, _ in lost}:
+        size = sum(sizes[blob_id] for owner, blob_id in lost if owner == project_id)
+        released = update(projects).where(projects.c.id == project_id)
+        tx.execute(released.values(used_bytes=projects.c.used_bytes - size))
+
+
+def charge_manifest(tx: Connection, repository_id: int, size: int) -> None:
+    """Count a manifest of the repository, or no longer where the size is negative."""
+    own = projects.c.id == _project_of(repository_id)
+    tx.execute(update(projects).where(own).values(used_bytes=projects.c.used_bytes + size))
+
+
+def set_quota(tx: Connection, project_id: int, quota: int | None) -> None:
+    tx.execute(update(projects).where(projects.c.id == project_id).values(quota_bytes=quota))
+
+
+def count(tx: Connection, project_id: int) -> int:
+    """What the project has in use, counted anew."""
+    own = select(repositories.c.id).where(repositories.c.project_id == project_id)
+    has = exists().where(repository_blobs.c.blob_id == blobs.c.id, repository_blobs.c.repository_id.in_(own))
+    in_blobs = select(func.coalesce(func.sum(blobs.c.size), 0)).where(has)
+    in_manifests = select(func.coalesce(func.sum(manifests.c.size), 0)).where(manifests.c.repository_id.in_(own))
+    return sum(int(tx.execute(each).scalar_one()) for each in (in_blobs, in_manifests))
+
+
+def correct(tx: Connection, project_id: int) -> int:
+    """Count anew, and keep what comes out."""
+    used = count(tx, project_id)
+    tx.execute(update(projects).where(projects.c.id == project_id).values(used_bytes=used))
+    return used
+
+
+def _project_of(repository_id: int) -> ScalarSelect[int]:
+    row = repositories.alias("own")  # or a query around it that reads the table too would lend it its rows
+    return select(row.c.project_id).where(row.c.id == repository_id).scalar_subquery()
