@@ -96,6 +96,7 @@ class Ledger:
     deleted: set[Digest] = field(default_factory=set)
     tags: dict[str, set[Digest]] = field(default_factory=dict)  # each what it may point to
     sure: set[str] = field(default_factory=set)  # tags that exist, wherever they point
+    untagged: set[str] = field(default_factory=set)  # tags that are gone
 
     def push(self, client: httpx.Client, name: str, size: int = 300_000) -> Digest:
         """Push an image in chunks, tag it `name`, and move the tag `latest` to it."""
@@ -122,6 +123,7 @@ class Ledger:
 
     def point(self, client: httpx.Client, tag: str, manifest: bytes) -> None:
         digest = Digest.of(manifest)
+        self.untagged.discard(tag)
         self.tags.setdefault(tag, set()).add(digest)
         expect(put_manifest(client, self.repository, tag, manifest), 201)
         self.tags[tag] = {digest}
@@ -137,6 +139,13 @@ class Ledger:
         expect(client.delete(f"/v2/{self.repository}/manifests/{digest}"), 202)
         self.deleted.add(digest)
 
+    def untag(self, client: httpx.Client, tag: str) -> None:
+        """Delete a tag; its manifest stays."""
+        self.sure.discard(tag)
+        expect(client.delete(f"/v2/{self.repository}/manifests/{tag}"), 202)
+        del self.tags[tag]
+        self.untagged.add(tag)
+
     def verify(self, client: httpx.Client) -> None:
         """Everything acknowledged is there, with the right bytes; what is gone is gone."""
         for blob in self.blobs:
@@ -145,6 +154,8 @@ class Ledger:
             assert pull_image(client, self.repository, manifest) == manifest
         for digest in self.deleted:
             expect(client.get(f"/v2/{self.repository}/manifests/{digest}"), 404)
+        for tag in self.untagged:
+            expect(client.get(f"/v2/{self.repository}/manifests/{tag}"), 404)
         for tag, digests in self.tags.items():
             self._verify_tag(client, tag, digests)
 

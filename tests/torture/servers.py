@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,13 +71,19 @@ def memory_of(pid: int, field: str) -> int:
 
 
 def start(
-    stack: ExitStack, data: Path, *arguments: str, under: tuple[str, ...] = (), log: Path | None = None, **settings: str
+    stack: ExitStack,
+    data: Path,
+    *arguments: str,
+    under: tuple[str, ...] = (),
+    program: Sequence[str] = COVE,
+    log: Path | None = None,
+    **settings: str,
 ) -> Server:
     """Start a server over `data`; `stack` kills it at the end. `under` is a command that runs another."""
     log = log or data.with_name("log")
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [*under, *COVE, "serve", "--port", "0", "--data", str(data), *arguments],
+            [*under, *program, "serve", "--port", "0", "--data", str(data), *arguments],
             env=environment(admin_password=PASSWORD, **settings),
             stdout=subprocess.PIPE,
             stderr=errors,
