@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from auth.access import Actor
-from registry.core import repositories
+from registry.core import quotas, repositories
 from registry.core.repositories import Repository
 from registry.errors import (
     DigestInvalid,
@@ -64,7 +64,7 @@ class Manifests:
         """Store a manifest and point the tags to it, all or nothing.
 
         `extra_tags` come with a reference that is a digest (distribution spec, section "Pushing Manifests"). Raises
-        `DigestInvalid`, `ManifestInvalid`, `ManifestBlobUnknown`, `NameUnknown`, `TooManyTags`.
+        `DigestInvalid`, `ManifestInvalid`, `ManifestBlobUnknown`, `NameUnknown`, `QuotaExceeded`, `TooManyTags`.
         """
         digest = Digest.of(content, reference.digest.algorithm if reference.digest else "sha256")
         if reference.digest not in (None, digest):
@@ -77,7 +77,8 @@ class Manifests:
             now = self._clock()
             row = repositories.get_or_create(tx, repository, now)
             missing = self._must_be_complete(tx, row.id, manifest)
-            manifest_id = store(tx, row.id, digest, manifest, content, now=now)
+            with quotas.within(tx, row.id):
+                manifest_id = store(tx, row.id, digest, manifest, content, now=now)
             for tag in wanted:
                 tags.point(tx, row.id, tag, manifest_id, now, user_name=actor.name or None)
         return Pushed(digest, manifest.subject, wanted, missing)

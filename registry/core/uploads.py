@@ -13,16 +13,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from auth.access import Actor
-from registry.core import repositories
+from registry.core import quotas, repositories
 from registry.core.blobs import Blobs
 from registry.core.claims import Claim, claim
 from registry.core.repositories import Repository
-from registry.errors import BlobUploadUnknown, DigestInvalid, UploadRangeInvalid
+from registry.errors import BlobUploadUnknown, DigestInvalid, QuotaExceeded, UploadRangeInvalid
 from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest, Hasher, new_hasher
 from storage.metadata import uploads
 from storage.metadata.database import Database, Transaction
+from storage.metadata.projects import ProjectRecord
 from storage.metadata.uploads import UploadRecord
 
 
@@ -102,20 +103,9 @@ class Uploads:
         return record
 
     def cancel(self, actor: Actor, repository: Repository, upload_id: str) -> None:
-        """End a session and drop its bytes. Raises `BlobUploadUnknown`.
-
-        On a disk the bytes go first: when it is full they make the room that removing the row takes. Without locks the
-        row goes first, since the bytes belong to whoever removed it: a commit may have made them a blob meanwhile.
-        """
-        record = self.find(actor, repository, upload_id)
-        if self._store.excludes_writers:
-            self._store.discard(record.staged)
-        with self._database.write() as tx:
-            staged = uploads.remove(tx, record.id)
-        if staged is None:
+        """End a session and drop its bytes. Raises `BlobUploadUnknown`."""
+        if not self._drop(self.find(actor, repository, upload_id)):
             raise _unknown()
-        self._hashers.drop(record.id)
-        self._store.discard(staged)
 
     def open(
         self,
@@ -125,14 +115,17 @@ class Uploads:
         *,
         first_byte: int | None = None,
         algorithm: str | None = None,
+        length: int = 0,
         autosave: bool = False,
     ) -> "OpenUpload":
         """Take a session to append to it, and keep everybody else out until it is closed.
 
-        `first_byte` is where the client believes the session to be, `algorithm` that of the digest it has named; with
-        `autosave` a long request saves what it has from time to time, for a client that can resume.
+        `first_byte` is where the client believes the session to be, `algorithm` that of the digest it has named,
+        `length` how many bytes it is going to send, where it says so; with `autosave` a long request saves what it has
+        from time to time, for a client that can resume.
 
         Raises `BlobUploadUnknown`, and `UploadRangeInvalid` for a wrong `first_byte` or while another request appends.
+        Raises `QuotaExceeded` when the project can never take so much; the session has ended then.
         """
         with _plainly(), ExitStack() as on_error:
             claimed = self._claim(self.find(actor, repository, upload_id))
@@ -144,10 +137,29 @@ class Uploads:
             _must_continue(record, first_byte)
             writer.start_at(record.size)
             on_error.pop_all()
-        return OpenUpload(self, record, writer, claimed, algorithm or record.algorithm, autosave=autosave)
+        algorithm = algorithm or record.algorithm
+        opened = OpenUpload(self, repository.project, record, writer, claimed, algorithm=algorithm, autosave=autosave)
+        opened.expect(length)
+        return opened
 
     def _claim(self, record: UploadRecord) -> Claim:
         return claim(self._database, record.id, locks=self._store.excludes_writers, clock=self._clock)
+
+    def _drop(self, record: UploadRecord) -> bool:
+        """End a session and drop its bytes; tells whether it was still there.
+
+        On a disk the bytes go first: when it is full they make the room that removing the row takes. Without locks the
+        row goes first, since the bytes belong to whoever removed it: a commit may have made them a blob meanwhile.
+        """
+        if self._store.excludes_writers:
+            self._store.discard(record.staged)
+        with self._database.write() as tx:
+            staged = uploads.remove(tx, record.id)
+        if staged is None:
+            return False
+        self._hashers.drop(record.id)
+        self._store.discard(staged)
+        return True
 
     def _advance(
         self, old: UploadRecord, writer: StagedWriter, size: int, digest: str | None, held: Claim
@@ -178,14 +190,16 @@ class OpenUpload:
     def __init__(
         self,
         owner: Uploads,
+        project: ProjectRecord,
         record: UploadRecord,
         writer: StagedWriter,
         held: Claim,
-        algorithm: str,
         *,
+        algorithm: str,
         autosave: bool,
     ) -> None:
         self._owner = owner
+        self._project = project
         self._writer = writer
         self._held = held
         self._algorithm = algorithm
@@ -195,8 +209,17 @@ class OpenUpload:
         self.record = record
         self.size = record.size
 
+    def expect(self, length: int) -> None:
+        """Raises `QuotaExceeded` when the project can never take so many bytes more; the session has ended then."""
+        with self._ending_when_refused():
+            quotas.must_not_outgrow(self._project, self.size + length)
+
     def append(self, data: bytes | bytearray | memoryview) -> None:
-        """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then."""
+        """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then.
+
+        Raises `QuotaExceeded` as `expect` does.
+        """
+        self.expect(len(data))
         with _plainly():
             self._writer.append(data)
             self._held.renew()
@@ -217,9 +240,10 @@ class OpenUpload:
         """Make the content a blob of the repository and end the session.
 
         Raises `DigestInvalid` when the content is another; the session goes on then as if nothing had been appended.
-        Raises `BlobUploadUnknown` when the session was cancelled meanwhile.
+        Raises `BlobUploadUnknown` when the session was cancelled meanwhile, and `QuotaExceeded` when the project has no
+        room for the content; the session has ended then.
         """
-        with _plainly():
+        with self._ending_when_refused(), _plainly():
             found = self._digest(digest.algorithm)
             if found != digest:
                 raise DigestInvalid(
@@ -236,6 +260,17 @@ class OpenUpload:
         self._writer.close()
         if not self._finished:
             self._held.release()
+
+    @contextmanager
+    def _ending_when_refused(self) -> Iterator[None]:
+        """What does not fit is not kept for another try, which would end likewise."""
+        try:
+            yield
+        except QuotaExceeded:
+            self._writer.close()
+            self._owner._drop(self.record)
+            self._finished = True
+            raise
 
     def _digest(self, algorithm: str) -> Digest:
         if self._hasher and self._algorithm == algorithm:

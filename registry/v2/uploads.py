@@ -94,6 +94,7 @@ class UploadEndpoints:
                 upload_id,
                 first_byte=chunk[0] if chunk else None,
                 algorithm=algorithm,
+                length=int(call.header("content-length") or 0),
                 autosave=autosave,
             )
 

@@ -91,8 +91,8 @@ def test_project_with_images_is_not_deleted_without_force(projects: Projects, da
     put_image(database, team, "team/b")
     with pytest.raises(Conflict, match=r"still holds 2 repositories$"):
         projects.delete("team")
-    assert projects.list() == [team]
-    assert projects.delete("team", force=True) == team
+    assert [project.id for project in projects.list()] == [team.id]
+    assert projects.delete("team", force=True).id == team.id
     assert projects.list() == []
     with database.read() as tx:
         assert repositories.find(tx, "team/a") is None
