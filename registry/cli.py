@@ -28,6 +28,7 @@ COMMANDS = {
     "project": Command("registry.commands.projects", "Add, list and change projects."),
     "member": Command("registry.commands.members", "Say who may do what in a project."),
     "keys": Command("registry.commands.keys", "List and replace the keys that sign tokens."),
+    "gc": Command("registry.commands.gc", "Free the space of what nobody can ask for any more."),
     "move": Command("registry.commands.move", "Move blobs and records to other places."),
     "adopt": Command("registry.commands.adopt", "Take over the storage of another registry in place."),
     "import": Command("registry.commands.imports", "Take over what other programs keep in files."),

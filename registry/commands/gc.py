@@ -1,0 +1,99 @@
+"""`cove gc`: cleaning up now."""
+
+import time
+from dataclasses import asdict
+
+import click
+
+from registry.app import cleaning_rules
+from registry.commands.failures import Failure
+from registry.commands.progress import ProgressLine
+from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.core.cleaning import LEASE_MS, Cleaning, Kept, LeaseLost, Preview
+from registry.values import size_text
+from storage.metadata import clean_ups
+from storage.metadata.clean_ups import CleanUpRecord, Freed
+
+_RUNS = 20
+PATIENCE_SECONDS = LEASE_MS / 1000 + 5  # by then the lease of a process that died has lapsed
+
+
+@click.command("gc")
+@click.option("--dry-run", is_flag=True, help="Change nothing, and tell what a run would free.")
+@click.option("--free-now", is_flag=True, help="Also take what was deleted and could still be restored.")
+@click.option("--history", is_flag=True, help="List the last runs instead.")
+@on_data
+def command(data: Data, *, dry_run: bool, free_now: bool, history: bool) -> Done | list[Record]:
+    """Free the space of what nobody can ask for any more.
+
+    Servers do so by themselves, and may go on serving meanwhile. With --free-now nothing that was deleted can be
+    restored; a push that was just told that such a layer is here may have to be sent again.
+    """
+    if history:
+        with data.database.read() as tx:
+            return [_run(record) for record in clean_ups.list_newest(tx, _RUNS)]
+    preview = Preview(data.database, cleaning_rules(data.config, at_once=free_now))
+    if dry_run:
+        freed = preview.freed()
+        return _done("A run would free", freed, preview.kept())
+    freed = _clean(data, free_now=free_now)
+    return _done("Freed", freed, preview.kept())
+
+
+def _clean(data: Data, *, free_now: bool) -> Freed:
+    line = ProgressLine()
+
+    def reached(freed: Freed) -> None:
+        if line.is_due:
+            line.show(_sentence("Cleaning up: freed", freed))
+
+    cleaning = Cleaning(data.database, data.store, cleaning_rules(data.config, at_once=free_now), reached=reached)
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while True:
+            try:
+                return cleaning.run("command")
+            except LeaseLost:
+                if time.monotonic() > give_up_at:
+                    raise Failure("another process is cleaning up: try again when it is done") from None
+                if line.is_due:
+                    line.show("Waiting for another process that is cleaning up")
+                time.sleep(0.5)
+    finally:
+        line.clear()
+
+
+def _done(beginning: str, freed: Freed, kept: Kept) -> Done:
+    lines = [
+        _sentence(beginning, freed),
+        f"In use: {size_text(kept.in_use)}.",
+        f"Deleted, and can be restored: {size_text(kept.restorable)}.",
+        f"Not in any manifest, but asked for a short time ago: {size_text(kept.leased)}.",
+    ]
+    if kept.waiting:
+        lines.append(f"On its way out: {size_text(kept.waiting)}; somebody may still be reading it.")
+    return Done({"freed": asdict(freed), "kept": asdict(kept)}, "\n".join(lines))
+
+
+def _sentence(beginning: str, freed: Freed) -> str:
+    counted = [
+        (freed.blobs, "blob"),
+        (freed.manifests, "manifest"),
+        (freed.links, "link"),
+        (freed.uploads, "upload"),
+    ]
+    parts = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted]
+    return f"{beginning} {size_text(freed.freed_bytes)}: {', '.join(parts)}."
+
+
+def _run(record: CleanUpRecord) -> Record:
+    return {
+        "started_at": time_text(record.started_at),
+        "finished_at": "" if record.finished_at is None else time_text(record.finished_at),
+        "cause": record.cause,
+        "freed_bytes": record.freed.freed_bytes,
+        "blobs": record.freed.blobs,
+        "manifests": record.freed.manifests,
+        "uploads": record.freed.uploads,
+        "error": record.error or "",
+    }

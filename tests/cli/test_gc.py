@@ -1,0 +1,105 @@
+"""`cove gc`, on data that a server has filled."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from auth.access import Access, Actor
+from registry.app import prepare
+from registry.cli import main
+from registry.commands import gc
+from registry.config import Config
+from registry.core import cleaning
+from registry.core.blobs import Blobs
+from registry.core.manifests import Manifests
+from registry.core.repositories import Repository
+from registry.core.uploads import Uploads
+from registry.oci.names import Reference, RepositoryName
+from storage.clock import now_ms
+from storage.digest import Digest
+from storage.disk import DiskStore
+from storage.metadata import leases, projects
+from storage.metadata.database import Database
+from tests.core.images import IMAGE_TYPE, image
+
+Cove = Callable[..., Result]
+LAYERS = [b"config", b"layer" * 1000]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two images of which one was deleted, and their layers."""
+    folder = tmp_path / "data"
+    prepare(Config(data=folder))
+    with closing(Database.open(folder / "cove.db")) as database:
+        store = DiskStore(folder)
+        uploads = Uploads(database, store, Blobs(database, store, Access()), expiry_seconds=60)
+        manifests = Manifests(database, sparse="none")
+        with database.read() as tx:
+            project = projects.find(tx, "library")
+        assert project
+        repository = Repository(project, RepositoryName.parse("library/app"))
+        for content in (*LAYERS, b"kept"):
+            with closing(uploads.open(Actor(), repository, uploads.start(Actor(), repository).id)) as upload:
+                upload.append(content)
+                upload.finish(Digest.of(content))
+        manifests.push(Actor(), repository, Reference.parse("kept"), IMAGE_TYPE, image(b"kept"))
+        manifests.push(Actor(), repository, Reference.parse("gone"), IMAGE_TYPE, image(*LAYERS))
+        manifests.delete(Actor(), repository, Reference.parse(str(Digest.of(image(*LAYERS)))))
+    return folder
+
+
+@pytest.fixture
+def cove(data: Path, monkeypatch: pytest.MonkeyPatch) -> Cove:
+    monkeypatch.setattr(cleaning, "PAUSE_SECONDS", 0)
+    monkeypatch.setenv("COVE_DATA", str(data))
+    return lambda *arguments: CliRunner().invoke(main, ["gc", *arguments], prog_name="cove")
+
+
+def test_what_can_be_restored_stays_and_is_told(cove: Cove) -> None:
+    assert cove().stdout.splitlines() == [
+        "Freed 0 bytes: 0 blobs, 0 manifests, 0 links, 0 uploads.",
+        "In use: 4 bytes.",
+        "Deleted, and can be restored: 5.0 kB.",
+        "Not in any manifest, but asked for a short time ago: 0 bytes.",
+    ]
+
+
+def test_freeing_now_frees_what_the_dry_run_told(cove: Cove, data: Path) -> None:
+    told = json.loads(cove("--dry-run", "--free-now", "--json").stdout)["freed"]
+    assert told == {"manifests": 1, "links": 2, "blobs": 2, "uploads": 0, "objects": 2, "freed_bytes": 5006}
+    assert json.loads(cove("--free-now", "--json").stdout)["freed"] == told
+    assert sum(path.is_file() for path in (data / "blobs").rglob("*")) == 1
+    assert cove("--free-now").stdout.splitlines()[:3] == [
+        "Freed 0 bytes: 0 blobs, 0 manifests, 0 links, 0 uploads.",
+        "In use: 4 bytes.",
+        "Deleted, and can be restored: 0 bytes.",
+    ]
+
+
+def test_history_lists_the_runs_that_did_something(cove: Cove) -> None:
+    assert cove("--history").stdout == "There are none.\n"
+    cove("--free-now")
+    [run] = json.loads(cove("--history", "--json").stdout)
+    assert (run["cause"], run["freed_bytes"], run["error"]) == ("command", 5006, "")
+
+
+def test_command_waits_for_another_process_and_gives_up_in_the_end(
+    cove: Cove, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gc, "PATIENCE_SECONDS", 1)
+    with closing(Database.open(data / "cove.db")) as database, database.write() as tx:
+        leases.take(tx, cleaning.CLEANING, "another", now=now_ms(), until=now_ms() + 600_000)
+    waited = cove()
+    assert (waited.exit_code, waited.stdout) == (1, "")
+    assert "another process is cleaning up: try again when it is done" in waited.stderr
+
+
+def test_command_goes_on_when_the_other_process_has_ended(cove: Cove, data: Path) -> None:
+    with closing(Database.open(data / "cove.db")) as database, database.write() as tx:
+        leases.take(tx, cleaning.CLEANING, "another", now=now_ms(), until=now_ms() + 700)
+    assert cove("--free-now").stdout.startswith("Freed 5.0 kB: 2 blobs, 1 manifest, 2 links, 0 uploads.")
