@@ -7,6 +7,8 @@ which location is the database's business. Bytes first go to a *staged* place th
     stage -> open_staged/append/checkpoint ... -> commit -> open/size -> delete
                                                -> discard
 
+Beside the objects a store keeps *notes*, the registry's own: files with names, which may be written again.
+
 What is staged has a name that may change with every checkpoint: it says all that it takes to go on, anywhere. Whoever
 stages keeps the newest name, together with the number of bytes that it stands for.
 
@@ -19,10 +21,15 @@ Errors:
     +-- StoreUnavailable     the medium does not answer at the moment; nothing that was acknowledged is lost
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from storage.digest import Digest
+
+NOTE_NAME_LIMIT = 200  # characters
+_NOTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
 
 class BlobStoreError(Exception):
@@ -43,6 +50,24 @@ class StoreFull(BlobStoreError):
 
 class StoreUnavailable(BlobStoreError):
     """The medium does not answer at the moment; what was acknowledged before stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object by its location, or a note by its name: its bytes, and since when it is there (UTC, ms since 1970).
+
+    A service may tell of the time when writing it began.
+    """
+
+    location: str
+    size: int
+    modified_ms: int
+
+
+def check_note_name(name: str) -> None:
+    """Raises `BlobStoreError` for what is no name of a note: words of letters, digits, `.`, `_` and `-` between `/`."""
+    if len(name) > NOTE_NAME_LIMIT or not _NOTE_NAME.fullmatch(name):
+        raise BlobStoreError(f"{name[:NOTE_NAME_LIMIT]!r} is not a name for a note")
 
 
 class StagedWriter(Protocol):
@@ -155,6 +180,28 @@ class BlobStore(Protocol):
 
     def url(self, location: str, seconds: int) -> str | None:
         """An address where anybody may read the object for so many seconds; None where the store has none."""
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Every object, in no particular order; those that come or go meanwhile may be missing.
+
+        What is staged is not among them where the store can tell; where it cannot, the session's row names it.
+        """
+
+    def write_note(self, name: str, content: Iterable[bytes]) -> None:
+        """Keep a note, in place of one with the same name: durable on return, and never there in part.
+
+        Names are like `snapshots/2026-11-24.gz`; others raise `BlobStoreError`. An error, also one of the iteration,
+        leaves the note that was there, or none. Raises `StoreFull`.
+        """
+
+    def open_note(self, name: str) -> BlobReader:
+        """Open a note for reading, while nobody writes it anew. Raises `BlobMissing`."""
+
+    def notes(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Notes whose names begin with `prefix`, in no particular order, each with its name as the location."""
+
+    def delete_note(self, name: str) -> None:
+        """Delete a note for good; one that is gone already is fine."""
 
     def sweep(self, before_ms: int, is_named: Callable[[str], bool]) -> int:
         """Drop staged bytes that a process left behind when it died; tells of how many staged places there were some.

@@ -3,13 +3,14 @@
     <root>/
       uploads/<32 hex>                            staged places
       blobs/<algorithm>/<2 hex>/<hex>-<16 hex>    objects; the random end is why no location is ever used twice
+      notes/...                                   notes, by their names
       docker/registry/v2/blobs/...                objects of an adopted registry storage: read and deleted likewise
 
 Files are 0600 and folders 0700. A symlink in place of an object or a staged place is never followed; a folder may be
 one.
 
-*Durability.* A staged place becomes an object in this order: fsync the file, rename it, fsync the folder. Without the
-first, a loss of power leaves an empty file under the final name; without the last, it takes the name along.
+*Durability.* A staged place becomes an object, or a note, in this order: fsync the file, rename it, fsync the folder.
+Without the first, a loss of power leaves an empty file under the final name; without the last, it takes the name along.
 
 *A failed fsync is final.* Linux marks pages clean when their write-back has failed, so a second fsync would succeed
 over lost bytes. Nothing that a failed fsync was to keep can therefore be committed later: the file is cut back to its
@@ -26,51 +27,29 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
 
-from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoreFull
+from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoredObject, StoreFull, check_note_name
 from storage.digest import Digest
+from storage.disk_files import Folders, files_below, open_file, plain, plain_errors, remove, sync_folder
+from storage.legacy import BLOBS, is_blob_location
 
 PIECE = 1 << 20  # bytes that `DiskWriter.read` yields at once
 CHECKPOINT_BYTES = 64 << 20  # bytes after which an upload that goes on is worth a checkpoint
 WRITEBACK_STEP = 8 << 20  # bytes appended before their write-back is started
 
 _STAGED = re.compile(r"[0-9a-f]{32}")
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_OBJECT = re.compile(r"blobs/(sha256|sha512)/[0-9a-f]{2}/[0-9a-f]+-[0-9a-f]{16}")
+_NOTES = "notes"
+_NOTE_FOLDERS = 8  # how deep folders of notes are looked into
 
 _SYNC_FILE_RANGE_WRITE = 2
 _sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
 if _sync_file_range is not None:
     _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-
-
-class Folders:
-    """The folders under `root`, each made when it is first needed."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._durable: set[Path] = set()
-        with _plain_errors(root):
-            for folder in reversed([root, *root.parents]):
-                if not folder.is_dir():
-                    _make_folder(folder)
-
-    def make(self, *names: str) -> Path:
-        """The folder `names` under the root; its name would survive a loss of power.
-
-        Every process syncs each name once itself: the one that made the folder may not have come to that, or have died.
-        """
-        folder = self.root
-        for name in names:
-            folder /= name
-            if folder not in self._durable or not folder.is_dir():
-                _make_folder(folder)
-                self._durable.add(folder)
-        return folder
 
 
 class DiskWriter:
@@ -90,7 +69,7 @@ class DiskWriter:
     def start_at(self, offset: int) -> None:
         """Continue after `offset` bytes, which a checkpoint has kept. Raises `BlobMissing` when there are fewer."""
         descriptor = self._file.fileno()
-        with _plain_errors(self._path):
+        with plain_errors(self._path):
             length = os.fstat(descriptor).st_size
             if length < offset:
                 raise BlobMissing(f"{self._path} has {length} bytes, not {offset}")
@@ -119,7 +98,7 @@ class DiskWriter:
         with self._giving_up_on_errors():
             os.fsync(descriptor)
             if not self._name_kept:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         self._kept, self._name_kept = self._end, True
         return str(self._path.relative_to(self._folders.root))
 
@@ -127,7 +106,7 @@ class DiskWriter:
         """Everything appended so far, from the start, in pieces."""
         for offset in range(0, self._end, PIECE):
             wanted = min(PIECE, self._end - offset)
-            with _plain_errors(self._path):
+            with plain_errors(self._path):
                 piece = os.pread(self._file.fileno(), wanted, offset)
             if len(piece) < wanted:
                 raise BlobMissing(f"{self._path} has {offset + len(piece)} bytes, not {self._end}")
@@ -135,32 +114,42 @@ class DiskWriter:
 
     def commit(self, digest: Digest, size: int) -> str:
         """Make the first `size` bytes an object, close the writer and return the object's location."""
-        with closing(self), _plain_errors(self._path):
-            self._seal(size)
-            folder = self._folders.make("blobs", digest.algorithm, digest.hex[:2])
-            target = folder / f"{digest.hex}-{secrets.token_hex(8)}"
-            self._path.rename(target)
-            try:
-                _sync_folder(folder)
-            except OSError:
-                target.unlink()
-                raise
-        self._object = target
-        return str(target.relative_to(self._folders.root))
+        name = f"{digest.hex}-{secrets.token_hex(8)}"
+        self._object = self._become(("blobs", digest.algorithm, digest.hex[:2]), name, size)
+        return str(self._object.relative_to(self._folders.root))
+
+    def become_note(self, name: str) -> None:
+        """Make everything the note `name`, in place of one that there may be, and close the writer."""
+        *folders, file_name = name.split("/")
+        self._become((_NOTES, *folders), file_name, self._end)
 
     def revoke(self) -> None:
         """Delete what a commit has made; a checkpoint needs nothing, since the next writer says where it starts."""
         self.close()
         if self._object:
-            _remove(self._object)
+            remove(self._object)
 
     def close(self) -> None:
         """Unlock and close the file; a second time does nothing."""
         if self._file.closed:
             return
-        with _plain_errors(self._path), self._file:
+        with plain_errors(self._path), self._file:
             # A child process forked a moment ago shares the open file: closing alone would leave it locked.
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _become(self, folders: Sequence[str], name: str, size: int) -> Path:
+        """Make the first `size` bytes the file `name`, and close the writer; after an error there may be none."""
+        with closing(self), plain_errors(self._path):
+            self._seal(size)
+            folder = self._folders.make(*folders)
+            target = folder / name
+            self._path.rename(target)
+            try:
+                sync_folder(folder)
+            except OSError:
+                target.unlink()
+                raise
+        return target
 
     def _seal(self, size: int) -> None:
         """Make exactly `size` bytes durable; after `StoreFull` none is left.
@@ -177,8 +166,8 @@ class DiskWriter:
         try:
             yield
         except OSError as error:
-            reason = _plain(error, self._path)
-            with closing(self), _plain_errors(self._path):
+            reason = plain(error, self._path)
+            with closing(self), plain_errors(self._path):
                 if isinstance(reason, StoreFull):
                     os.ftruncate(self._file.fileno(), self._kept)
                 else:
@@ -191,8 +180,8 @@ class DiskReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _plain_errors(path):
-            self._file = _open_file(path, os.O_RDONLY)
+        with plain_errors(path):
+            self._file = open_file(path, os.O_RDONLY)
             self._size = os.fstat(self._file.fileno()).st_size
 
     @property
@@ -201,7 +190,7 @@ class DiskReader:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only at the end."""
-        with _plain_errors(self._path):
+        with plain_errors(self._path):
             piece = os.pread(self._file.fileno(), length, offset)
         if not piece or len(piece) == length:
             return piece
@@ -232,15 +221,15 @@ class DiskStore:
 
     def stage(self) -> str:
         staged = f"uploads/{secrets.token_hex(16)}"
-        with _plain_errors(self._root / staged):
+        with plain_errors(self._root / staged):
             self._folders.make("uploads")
-            _open_file(self._root / staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL).close()
+            open_file(self._root / staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL).close()
         return staged
 
     def open_staged(self, staged: str) -> DiskWriter:
         path = self._staged_path(staged)
-        with ExitStack() as on_error, _plain_errors(path):
-            file = on_error.enter_context(_open_file(path, os.O_RDWR | os.O_APPEND))
+        with ExitStack() as on_error, plain_errors(path):
+            file = on_error.enter_context(open_file(path, os.O_RDWR | os.O_APPEND))
             _lock(file, path)
             on_error.pop_all()
         return DiskWriter(path, file, self._folders, self._reserve)
@@ -249,24 +238,56 @@ class DiskStore:
         return self.open_staged(staged).commit(digest, size)
 
     def discard(self, staged: str) -> None:
-        _remove(self._staged_path(staged))
+        remove(self._staged_path(staged))
 
     def open(self, location: str) -> DiskReader:
         return DiskReader(self._path(location))
 
     def size(self, location: str) -> int:
         path = self._path(location)
-        with _plain_errors(path):
+        with plain_errors(path):
             status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
             raise BlobMissing(f"{path} is not a file")
         return status.st_size
 
     def delete(self, location: str) -> None:
-        _remove(self._path(location))
+        remove(self._path(location))
 
     def url(self, location: str, seconds: int) -> None:  # noqa: ARG002  # the protocol's names
         return None
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Whatever files lie about, those with names that no object has are none."""
+        for found in files_below(self._root, "blobs", folders=2):
+            if _OBJECT.fullmatch(found.location):
+                yield found
+        for found in files_below(self._root, BLOBS, folders=3):
+            if is_blob_location(found.location):
+                yield found
+
+    def write_note(self, name: str, content: Iterable[bytes]) -> None:
+        check_note_name(name)
+        staged = self.stage()
+        with ExitStack() as on_error:
+            on_error.callback(self.discard, staged)
+            with closing(self.open_staged(staged)) as writer:
+                for piece in content:
+                    writer.append(piece)
+                writer.become_note(name)
+            on_error.pop_all()
+
+    def open_note(self, name: str) -> DiskReader:
+        return DiskReader(self._note_path(name))
+
+    def notes(self, prefix: str = "") -> Iterator[StoredObject]:
+        for found in files_below(self._root, _NOTES, folders=_NOTE_FOLDERS):
+            name = found.location.removeprefix(f"{_NOTES}/")
+            if name.startswith(prefix):
+                yield StoredObject(name, found.size, found.modified_ms)
+
+    def delete_note(self, name: str) -> None:
+        remove(self._note_path(name))
 
     def sweep(self, before_ms: int, is_named: Callable[[str], bool]) -> int:
         stale = [staged for staged in self._list_staged(before_ms) if not is_named(staged)]
@@ -275,7 +296,7 @@ class DiskStore:
     def _list_staged(self, before_ms: int) -> Iterator[str]:
         """Staged places that were last written to before a time."""
         folder = self._folders.make("uploads")
-        with _plain_errors(folder), os.scandir(folder) as entries:
+        with plain_errors(folder), os.scandir(folder) as entries:
             for entry in entries:
                 # Whatever is gone meanwhile was somebody's.
                 with suppress(FileNotFoundError):
@@ -298,39 +319,16 @@ class DiskStore:
             raise BlobStoreError(f"{location!r} is not a location in {self._root}")
         return self._root / relative
 
+    def _note_path(self, name: str) -> Path:
+        check_note_name(name)
+        return self._root / _NOTES / name
+
     def _staged_path(self, staged: str) -> Path:
         """Where a staged place is; objects are none, so that no mistake can write to one."""
         path = self._path(staged)
         if path.parent != self._root / "uploads":
             raise BlobStoreError(f"{staged!r} is not a staged place")
         return path
-
-
-def _plain(error: OSError, path: Path) -> BlobStoreError:
-    if error.errno in _GONE:
-        return BlobMissing(f"nothing is kept at {path}")
-    if error.errno in _FULL:
-        return StoreFull(f"no space is left for {path}")
-    return BlobStoreError(f"{path}: {error.strerror}")
-
-
-@contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
-    """Raise the store's own errors in place of the operating system's."""
-    try:
-        yield
-    except OSError as error:
-        raise _plain(error, path) from error
-
-
-def _open_file(path: Path, flags: int) -> FileIO:
-    """A regular file, unbuffered; without O_NONBLOCK a named pipe in its place would make the caller wait for ever."""
-    safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    file = FileIO(path, opener=lambda name, _: os.open(name, flags | safe, 0o600))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise BlobMissing(f"{path} is not a file")
-    return file
 
 
 def _lock(file: FileIO, path: Path) -> None:
@@ -359,25 +357,3 @@ def _start_writeback(descriptor: int, start: int, end: int) -> None:
     """
     if _sync_file_range is not None:
         _sync_file_range(descriptor, start, end - start, _SYNC_FILE_RANGE_WRITE)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder under one that exists; its name survives a loss of power."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Delete a file for good: were it back after a loss of power, no row would name it any more."""
-    with suppress(BlobMissing), _plain_errors(path):
-        path.unlink(missing_ok=True)
-        _sync_folder(path.parent)

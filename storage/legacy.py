@@ -16,6 +16,7 @@ Errors:
 """
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -28,6 +29,8 @@ NAME_LIMIT = 255  # characters of a repository's name, docker-distribution's own
 LINK_LIMIT = 256  # bytes
 V2 = ("docker", "registry", "v2")
 REPOSITORIES = "/".join((*V2, "repositories"))
+BLOBS = "/".join((*V2, "blobs"))
+_BLOB = re.compile(rf"{BLOBS}/(sha256|sha512)/[0-9a-f]{{2}}/[0-9a-f]+/data")
 
 Report = Callable[[str, str], None]  # gets what is damaged: a path below the root, and a sentence that it begins
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -173,4 +176,9 @@ def not_legacy(place: str) -> NotLegacyStorage:
 
 def blob_location(digest: Digest) -> str:
     """Where a blob is, as the location in a blob store with the same root."""
-    return f"docker/registry/v2/blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data"
+    return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data"
+
+
+def is_blob_location(location: str) -> bool:
+    """Whether it is where such a storage keeps a blob, or a manifest."""
+    return _BLOB.fullmatch(location) is not None

@@ -1,19 +1,23 @@
 """Blobs in a bucket of an S3 service.
 
     <prefix>/o/<2 hex>/<32 hex>             objects, and what uploads have so far
+    <prefix>/n/...                          notes, by their names
     <prefix>/docker/registry/v2/blobs/...   objects of an adopted registry storage: read and deleted likewise
 
-An object is written once, to the key where it stays, and no key is written again. S3 knows no locks, so that one
+An object is written once, to the key where it stays, and no such key is written again. S3 knows no locks, so that one
 process at a time writes to a staged place is up to the row of its session.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
-from storage.blobs import BlobStoreError
+from storage.blobs import BlobStoreError, StoredObject, check_note_name
 from storage.digest import Digest
+from storage.legacy import BLOBS, is_blob_location
 from storage.s3_buckets import Bucket
 from storage.s3_checks import Check
+from storage.s3_notes import put_in_pieces
 from storage.s3_options import S3Options
 from storage.s3_parts import Outbox, Slots
 from storage.s3_readers import S3Reader
@@ -21,6 +25,7 @@ from storage.s3_staged import KEYS, Staged, is_key, new_key
 from storage.s3_writers import S3Writer, remove
 
 SENDERS = 16  # parts of all uploads on their way at the same time
+NOTES = "n/"  # what every key of a note begins with
 CHECKPOINT_BYTES = 1 << 30  # bytes after which an upload that goes on is worth a checkpoint, which sends the tail
 
 
@@ -73,9 +78,29 @@ class S3Store:
     def url(self, location: str, seconds: int) -> str:
         return self._bucket.url(_key(location), seconds)
 
+    def objects(self) -> Iterator[StoredObject]:
+        """Tails of uploads are among them: nothing but the session's row tells them from objects."""
+        for found in chain(self._bucket.objects(KEYS), self._bucket.objects(f"{BLOBS}/")):
+            if is_key(found.key) or is_blob_location(found.key):
+                yield StoredObject(found.key, found.size, found.written_at)
+
+    def write_note(self, name: str, content: Iterable[bytes]) -> None:
+        put_in_pieces(self._bucket, _note_key(name), content, self._part_bytes)
+
+    def open_note(self, name: str) -> S3Reader:
+        return self.open(_note_key(name))
+
+    def notes(self, prefix: str = "") -> Iterator[StoredObject]:
+        for found in self._bucket.objects(NOTES + prefix):
+            yield StoredObject(found.key.removeprefix(NOTES), found.size, found.written_at)
+
+    def delete_note(self, name: str) -> None:
+        self._bucket.delete(_note_key(name))
+
     def sweep(self, before_ms: int, is_named: Callable[[str], bool]) -> int:
         """Aborts multipart uploads. One that becomes an object meanwhile stays it: S3 knows no such upload then."""
-        old = [upload for upload in self._bucket.uploads(KEYS) if upload.begun_at < before_ms and is_key(upload.key)]
+        ours = chain(filter(lambda upload: is_key(upload.key), self._bucket.uploads(KEYS)), self._bucket.uploads(NOTES))
+        old = [upload for upload in ours if upload.begun_at < before_ms]
         stale = [upload for upload in old if not is_named(upload.key)]
         for upload in stale:
             self._bucket.abort(upload.key, upload.id)
@@ -91,3 +116,8 @@ def _key(location: str) -> str:
     if not location or location.startswith("/") or ".." in location.split("/") or "\0" in location:
         raise BlobStoreError(f"{location!r} is not a location in a bucket")
     return location
+
+
+def _note_key(name: str) -> str:
+    check_note_name(name)
+    return NOTES + name

@@ -17,13 +17,12 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from storage.blobs import BlobMissing, BlobStoreError, StoreUnavailable
-from storage.legacy import LINK_LIMIT, REPOSITORIES, V2, LinkFile, Report, not_legacy, possible_roots
+from storage.legacy import BLOBS, LINK_LIMIT, REPOSITORIES, LinkFile, Report, not_legacy, possible_roots
 from storage.s3_buckets import Bucket, Listed
 from storage.s3_options import parse_url
 from storage.s3_readers import S3Reader
 
 READERS = 16  # links that are read at the same time
-_BLOBS = "/".join((*V2, "blobs"))
 _LINK = re.compile(r".*/(_layers/[^/]*/[^/]*|_manifests/(revisions/[^/]*/[^/]*|tags/[^/]*/current))/link", re.DOTALL)
 
 
@@ -92,7 +91,7 @@ class LegacyBucket:
         """Of all blobs. Listed after the links, so that every blob that a link names is among them."""
         with self._lock:
             if self._sizes is None:
-                self._sizes = {file.key: file.size for file in self._bucket.objects(f"{_BLOBS}/")}
+                self._sizes = {file.key: file.size for file in self._bucket.objects(f"{BLOBS}/")}
         return self._sizes
 
     def _read(self, path: str, contents: Mapping[str, bytes]) -> LinkFile | str | None:

@@ -1,5 +1,6 @@
 """The contract of `storage.blobs`, for every store: each sentence of its docstrings is a test here."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -440,6 +441,105 @@ def test_staged_bytes_that_a_writer_has_open_are_not_swept(locking_store: BlobSt
         writer.append(b"still coming in")
         assert locking_store.sweep(LATER, naming()) == 0
         assert content_of(locking_store, writer.commit(Digest.of(b"still coming in"), 15)) == b"still coming in"
+
+
+# All objects, and the notes beside them
+
+
+def test_every_object_is_listed_with_its_size_and_age_and_nothing_that_was_deleted(store: BlobStore) -> None:
+    before = time.time() * 1000
+    contents = {put(store, content): content for content in (b"", b"one", b"x" * (6 * MIB))}
+    store.delete(put(store, b"deleted"))
+    store.write_note("note", [b"no object"])
+    found = {each.location: each for each in store.objects()}
+    assert {location: each.size for location, each in found.items()} == {
+        location: len(content) for location, content in contents.items()
+    }
+    # Services tell of whole seconds, and may begin to count a moment earlier.
+    assert all(before - 5000 <= each.modified_ms <= time.time() * 1000 + 5000 for each in found.values())
+
+
+def test_what_is_staged_is_no_object_unless_its_name_says_where_it_is(store: BlobStore) -> None:
+    staged = [put_staged(store, b"x" * size) for size in (3, 6 * MIB)]
+    assert all(any(found.location in name for name in staged) for found in store.objects())
+    if store.excludes_writers:
+        assert not list(store.objects())
+
+
+def test_a_new_store_has_no_objects_and_no_notes(store: BlobStore) -> None:
+    assert not list(store.objects())
+    assert not list(store.notes())
+
+
+def read_note(store: BlobStore, name: str) -> bytes:
+    with closing(store.open_note(name)) as reader:
+        return reader.read(0, reader.size + 1)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[], [b""], [b"a", b"", b"b"], [b"x" * (5 * MIB)], [b"y" * MIB] * 11, [b"z" * (10 * MIB + 1)]],
+    ids=["nothing", "empty", "small", "a part", "pieces", "one piece"],
+)
+def test_a_note_has_what_was_written(store: BlobStore, pieces: list[bytes]) -> None:
+    store.write_note("some/where/note.gz", iter(pieces))
+    assert read_note(store, "some/where/note.gz") == b"".join(pieces)
+    assert [(found.location, found.size) for found in store.notes()] == [("some/where/note.gz", len(b"".join(pieces)))]
+
+
+def test_a_note_written_again_has_the_new_content_alone(store: BlobStore) -> None:
+    store.write_note("registry-id", [b"the longer one"])
+    store.write_note("registry-id", [b"short"])
+    assert read_note(store, "registry-id") == b"short"
+    assert len(list(store.notes())) == 1
+
+
+def test_notes_are_found_by_the_beginning_of_their_names(store: BlobStore) -> None:
+    for name in ("snapshots/1", "snapshots/2", "snap", "other/snapshots/3"):
+        store.write_note(name, [name.encode()])
+    assert {found.location for found in store.notes("snapshots/")} == {"snapshots/1", "snapshots/2"}
+    assert {found.location for found in store.notes("snap")} == {"snap", "snapshots/1", "snapshots/2"}
+    assert len(list(store.notes())) == 4
+    assert not list(store.notes("nothing"))
+
+
+def test_a_deleted_note_is_missing_and_deleting_it_again_is_fine(store: BlobStore) -> None:
+    store.write_note("registry-id", [b"short-lived"])
+    for _ in range(2):
+        store.delete_note("registry-id")
+        with pytest.raises(BlobMissing):
+            store.open_note("registry-id")
+    assert not list(store.notes())
+
+
+@pytest.mark.parametrize("sent", [1, 12 * MIB])
+@pytest.mark.parametrize("earlier", [None, b"earlier"], ids=["new", "again"])
+def test_a_note_whose_content_breaks_off_leaves_what_was_there(
+    store: BlobStore, sent: int, earlier: bytes | None
+) -> None:
+    def content() -> Iterator[bytes]:
+        yield b"x" * sent
+        raise ConnectionError("broken off")
+
+    if earlier is not None:
+        store.write_note("note", [earlier])
+    with pytest.raises(ConnectionError):
+        store.write_note("note", content())
+    if earlier is not None:
+        assert read_note(store, "note") == earlier
+    else:
+        assert not list(store.notes())
+    assert store.sweep(LATER, naming()) == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "/note", "note/", "a//b", ".", "..", "a/../b", ".hidden", "a b", "a\0", "a\n", "ä", "x" * 201],
+)
+def test_a_name_that_could_lead_elsewhere_is_refused(store: BlobStore, name: str) -> None:
+    for use in (store.open_note, store.delete_note, lambda name: store.write_note(name, [b"x"])):
+        with pytest.raises(BlobStoreError, match="is not a name for a note"):
+            use(name)
 
 
 # A staged place against a model
