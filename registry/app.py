@@ -164,7 +164,7 @@ def _first_start(database: Database, config: Config) -> FirstStart | None:
             return None
         now = now_ms()
         signing_keys.add(tx, key.kid, key.private_pem, now)
-        projects.add(tx, DEFAULT_PROJECT, is_public=True, now=now)
+        projects.add(tx, DEFAULT_PROJECT, is_public=True, now=now, quota=config.quota_bytes)
         if password_hash:
             users.add(tx, ADMINISTRATOR, password_hash, is_admin=True, now=now)
     return FirstStart(None if config.admin_password else password)
@@ -203,7 +203,7 @@ def create(config: Config) -> ASGIApp:
     issuer = TokenIssuer(keys.current(), reload=keys.current)
     accounts = Accounts(database, PasswordChecker(), issuer)
     access = Access(is_open=config.ephemeral)
-    gate = Gate(database, access, Projects(database, store))
+    gate = Gate(database, access, Projects(database, store, quota=config.quota_bytes))
 
     blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
     uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)

@@ -121,6 +121,9 @@ class Config:
     keep_deleted_seconds: Annotated[
         int, Rule(values.whole(0), "Seconds in which what was deleted can be restored; it takes up space for so long.")
     ] = 604_800
+    quota_bytes: Annotated[
+        int | None, Rule(values.size, "Most bytes that a new project may have in use, such as 10GB; unset: no limit.")
+    ] = None
     chunk_min_bytes: Annotated[
         int, Rule(values.whole(0), "Least size of a chunk, told to clients in OCI-Chunk-Min-Length; 0 tells none.")
     ] = 0

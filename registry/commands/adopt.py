@@ -44,8 +44,14 @@ def command(data: Data, path: str, *, verify: bool) -> Done:
         raise Failure(str(error)) from error
     _must_be_in_place(data, medium)
     line = ProgressLine()
-    limit = data.config.manifest_limit_bytes
-    report = Adoption(data.database, medium, manifest_limit=limit, verify=verify, progress=partial(_show, line)).run()
+    report = Adoption(
+        data.database,
+        medium,
+        manifest_limit=data.config.manifest_limit_bytes,
+        quota=data.config.quota_bytes,
+        verify=verify,
+        progress=partial(_show, line),
+    ).run()
     line.clear()
     return Done(_record(medium.root, report), _sentences(medium.root, report))
 

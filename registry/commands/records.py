@@ -16,6 +16,7 @@ from registry.app import open_database, open_storage
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
 from registry.config import Config, load
+from registry.values import size_text
 from storage.blobs import BlobStore, BlobStoreError
 from storage.metadata.database import Database, DatabaseError
 
@@ -97,15 +98,17 @@ def _as_text(outcome: Done | list[Record]) -> str:
 def _table(records: Sequence[Record]) -> str:
     if not records:
         return "There are none."
-    rows = [[name.upper().replace("_", " ") for name in records[0]]]
-    rows += [[_cell(value) for value in record.values()] for record in records]
+    rows = [[name.removesuffix("_bytes").upper().replace("_", " ") for name in records[0]]]
+    rows += [[_cell(name, value) for name, value in record.items()] for record in records]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    if isinstance(value, int) and name.endswith("_bytes"):
+        return size_text(value)
+    return "-" if value is None else str(value)

@@ -54,6 +54,7 @@ class _Image:
 class Adoption:
     """One run. `medium` has the old storage; `verify` reads every blob to compare its digest.
 
+    `quota` is what new projects get, in bytes, and None for no limit; what is there already is adopted nonetheless.
     `progress` gets the report now and then.
     """
 
@@ -63,6 +64,7 @@ class Adoption:
         medium: LegacyMedium,
         *,
         manifest_limit: int,
+        quota: int | None = None,
         verify: bool = False,
         progress: Callable[[AdoptionReport], None] = lambda _: None,
         clock: Callable[[], int] = now_ms,
@@ -73,6 +75,7 @@ class Adoption:
         self._tree = LegacyTree(medium, self._report.tell)
         self._files = LegacyFiles(medium, self._report, progress, verify=verify)
         self._manifest_limit = manifest_limit
+        self._quota = quota
         self._progress = progress
         self._clock = clock
 
@@ -177,7 +180,7 @@ class Adoption:
         now = self._clock()
         project = projects.find(tx, name.project)
         if project is None:
-            project = projects.add(tx, name.project, is_public=False, now=now)
+            project = projects.add(tx, name.project, is_public=False, now=now, quota=self._quota)
             self._report.projects += 1
         elif project.is_public:
             self._report.public_projects.add(project.name)

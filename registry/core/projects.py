@@ -48,13 +48,13 @@ class Projects:
         with self._database.read() as tx:
             return must_exist(tx, name)
 
-    def create(self, name: str, *, public: bool = False, quota: int | None = None) -> ProjectRecord:
+    def create(self, name: str, *, public: bool = False) -> ProjectRecord:
         """Raises `NameInvalid`, `Conflict`."""
         parse_project(name)
         with self._database.write() as tx:
             if projects.find(tx, name):
                 raise Conflict(f"project '{name}' exists already")
-            return projects.add(tx, name, is_public=public, now=self._clock(), quota=quota or self._quota)
+            return projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota)
 
     def ensure_public(self, name: str) -> ProjectRecord:
         """The project of that name, made public on the spot if need be: how an open registry gets its projects."""

@@ -85,6 +85,10 @@ def test_variables_that_kubernetes_makes_for_a_service_named_cove_are_not_settin
         ("manifest_limit_bytes", "4194304", 4_194_304),
         ("sparse_manifests", "all", "all"),
         ("token_seconds", "60", 60),
+        ("quota_bytes", "1048576", 1_048_576),
+        ("quota_bytes", "500MB", 500_000_000),
+        ("quota_bytes", "10 gib", 10 * 1024**3),
+        ("quota_bytes", "7 B", 7),
     ],
 )
 def test_variable_is_read_as_what_it_means(name: str, given: str, value: object) -> None:
@@ -116,6 +120,10 @@ def test_variable_is_read_as_what_it_means(name: str, given: str, value: object)
         ("trusted_proxies", "10.0.0.0/8,proxy.lan", "be addresses or networks"),
         ("trusted_proxies", "10.0.0.1/8", "be addresses or networks"),
         ("grace_seconds", "soon", "be a whole number from 0 to 86400"),
+        *(
+            ("quota_bytes", given, "be a number of bytes, such as 500MB, 10GiB or 1048576")
+            for given in ("0", "-1", "1.5GB", "10 potatoes", "GB", "9223372036854775808", "9000000000GiB", "\u0661MB")
+        ),
         ("log_format", "xml", "be one of text, json"),
         ("log_level", "loud", "be one of debug, info, warning, error"),
         ("manifest_limit_bytes", "1000", "be a whole number of at least 4194304"),
