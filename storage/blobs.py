@@ -22,7 +22,7 @@ Errors:
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,8 +90,10 @@ class StagedWriter(Protocol):
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Write `data` at the end. Raises `StoreFull`."""
 
-    def checkpoint(self) -> str:
+    def checkpoint(self, *, durable: bool = True) -> str:
         """Return when every byte appended so far would survive a loss of power: the name to go on by.
+
+        Without `durable`, a loss of power may take the whole place; the end of this process may not.
 
         It is the same name when nothing was appended. Raises `StoreFull`.
         """
@@ -177,6 +179,12 @@ class BlobStore(Protocol):
 
     def delete(self, location: str) -> None:
         """Delete an object for good; one that is gone already is fine."""
+
+    def delete_all(self, locations: Collection[str]) -> dict[str, BlobStoreError]:
+        """Delete objects as `delete` does, at less cost than one by one; gives those that are still there, and why.
+
+        Raises `StoreUnavailable`.
+        """
 
     def url(self, location: str, seconds: int) -> str | None:
         """An address where anybody may read the object for so many seconds; None where the store has none."""

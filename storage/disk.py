@@ -27,7 +27,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
@@ -92,14 +92,15 @@ class DiskWriter:
             _start_writeback(descriptor, self._flushed, self._end)
             self._flushed = self._end
 
-    def checkpoint(self) -> str:
+    def checkpoint(self, *, durable: bool = True) -> str:
         """Return when every byte appended so far would survive a loss of power. Raises `StoreFull`."""
-        descriptor = self._file.fileno()
-        with self._giving_up_on_errors():
-            os.fsync(descriptor)
-            if not self._name_kept:
-                sync_folder(self._path.parent)
-        self._kept, self._name_kept = self._end, True
+        if durable:
+            with self._giving_up_on_errors():
+                os.fsync(self._file.fileno())
+                if not self._name_kept:
+                    sync_folder(self._path.parent)
+            self._name_kept = True
+        self._kept = self._end
         return str(self._path.relative_to(self._folders.root))
 
     def read(self) -> Iterator[bytes]:
@@ -254,6 +255,21 @@ class DiskStore:
     def delete(self, location: str) -> None:
         remove(self._path(location))
 
+    def delete_all(self, locations: Collection[str]) -> dict[str, BlobStoreError]:
+        """All names go first: the first folder that is synced takes most file systems as long as all of them."""
+        failed: dict[str, BlobStoreError] = {}
+        folders: dict[Path, list[str]] = {}
+        for location in locations:
+            with _noting(failed, location):
+                path = self._path(location)
+                with suppress(BlobMissing), plain_errors(path):
+                    path.unlink(missing_ok=True)
+                    folders.setdefault(path.parent, []).append(location)
+        for folder, names in folders.items():
+            with _noting(failed, *names), plain_errors(folder):
+                sync_folder(folder)
+        return failed
+
     def url(self, location: str, seconds: int) -> None:  # noqa: ARG002  # the protocol's names
         return None
 
@@ -329,6 +345,14 @@ class DiskStore:
         if path.parent != self._root / "uploads":
             raise BlobStoreError(f"{staged!r} is not a staged place")
         return path
+
+
+@contextmanager
+def _noting(failed: dict[str, BlobStoreError], *locations: str) -> Iterator[None]:
+    try:
+        yield
+    except BlobStoreError as error:
+        failed.update(dict.fromkeys(locations, error))
 
 
 def _lock(file: FileIO, path: Path) -> None:

@@ -8,11 +8,11 @@ An object is written once, to the key where it stays, and no such key is written
 process at a time writes to a staged place is up to the row of its session.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from storage.blobs import BlobStoreError, StoredObject, check_note_name
+from storage.blobs import BlobStoreError, StoredObject, StoreUnavailable, check_note_name
 from storage.digest import Digest
 from storage.legacy import BLOBS, is_blob_location
 from storage.s3_buckets import Bucket
@@ -24,6 +24,7 @@ from storage.s3_readers import S3Reader
 from storage.s3_staged import KEYS, Staged, is_key, new_key
 from storage.s3_writers import S3Writer, remove
 
+DELETERS = 4  # objects that are being deleted at the same time
 SENDERS = 16  # parts of all uploads on their way at the same time
 NOTES = "n/"  # what every key of a note begins with
 CHECKPOINT_BYTES = 1 << 30  # bytes after which an upload that goes on is worth a checkpoint, which sends the tail
@@ -74,6 +75,22 @@ class S3Store:
 
     def delete(self, location: str) -> None:
         self._bucket.delete(_key(location))
+
+    def delete_all(self, locations: Collection[str]) -> dict[str, BlobStoreError]:
+        """Several at a time, and not by DeleteObjects, which not every service has."""
+        failed: dict[str, BlobStoreError] = {}
+
+        def delete(location: str) -> None:
+            try:
+                self.delete(location)
+            except StoreUnavailable:
+                raise
+            except BlobStoreError as error:
+                failed[location] = error
+
+        with ThreadPoolExecutor(DELETERS, "cove-s3-delete") as threads:
+            list(threads.map(delete, locations))
+        return failed
 
     def url(self, location: str, seconds: int) -> str:
         return self._bucket.url(_key(location), seconds)

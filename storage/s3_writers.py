@@ -60,7 +60,7 @@ class S3Writer:
                 self._add(data)
                 self._is_new = True
 
-    def checkpoint(self) -> str:
+    def checkpoint(self, *, durable: bool = True) -> str:  # noqa: ARG002  # what is not there would be lost with this process
         """Return when S3 has every byte appended so far. Raises `StoreFull`, `StoreUnavailable`."""
         with self._closing_on_errors():
             if self._is_new:

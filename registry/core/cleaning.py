@@ -28,7 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from registry.errors import Conflict
-from storage.blobs import BlobStore, BlobStoreError, StoreUnavailable
+from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import blobs, clean_ups, leases, manifests, tombstones, uploads
 from storage.metadata.clean_ups import Freed
@@ -38,6 +38,7 @@ log = logging.getLogger("cove.cleaning")
 CLEANING, BACKUP = "cleaning", "backup"  # leases: who cleans up, and who needs every object to stay
 LEASE_MS = 60_000
 BATCH = 100
+OBJECTS = 500  # that are deleted at once
 PAUSE_SECONDS = 0.02  # between two batches, for those who wait to write
 HISTORY = 1000  # runs that are remembered
 HOUR_MS = 3_600_000
@@ -224,26 +225,19 @@ class Cleaning:
     def _delete_objects(self) -> Freed | None:
         now = self._clock()
         with self._turn() as tx:
-            due = {} if leases.is_held(tx, BACKUP, now=now) else tombstones.list_due(tx, now, BATCH)
+            due = {} if leases.is_held(tx, BACKUP, now=now) else tombstones.list_due(tx, now, OBJECTS)
         if not due:
             return None
-        gone = [location for location in due if self._delete(location)]
+        # One that cannot be deleted must not keep the others: it is told, and its turn comes again.
+        failed = self._store.delete_all(due)
+        for location, error in failed.items():
+            log.error("%s could not be deleted: %s", location, error)
+        gone = {location: size for location, size in due.items() if location not in failed}
         with self._turn() as tx:
             tombstones.remove(tx, gone)
-            for location in due.keys() - set(gone):
+            for location in failed:
                 tombstones.postpone(tx, location, now + HOUR_MS)
-        return Freed(objects=len(gone), freed_bytes=sum(due[location] for location in gone))
-
-    def _delete(self, location: str) -> bool:
-        """One that cannot be deleted must not keep the others: it is told, and its turn comes again."""
-        try:
-            self._store.delete(location)
-        except StoreUnavailable:
-            raise
-        except BlobStoreError as error:
-            log.error("%s could not be deleted: %s", location, error)  # noqa: TRY400 -- no bug, no traceback
-            return False
-        return True
+        return Freed(objects=len(gone), freed_bytes=sum(gone.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
     with database.read() as tx:    a snapshot; nothing is written
     with database.write() as tx:   committed, durably, at the end of the block; rolled back on an error
+    with database.write(durable=False) as tx:   likewise, but a loss of power may take it back, until a durable one ends
 
 Writers take turns, in all processes and on all nodes: what a write transaction has looked up holds until its end.
 SQLite and PostgreSQL differ in the modules of their engines and here, and nowhere else.
@@ -56,6 +57,7 @@ class Database:
 
     def __init__(self, engines: tuple[Engine, Engine], explain: Callable[[DBAPIError], DatabaseError | None]) -> None:
         self._readers, self._writers = engines
+        self._hasty_writers = self._writers.execution_options(durable=False)
         self._explain = explain
         self._turn = threading.Lock()
 
@@ -85,16 +87,18 @@ class Database:
             yield tx
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """A write transaction, one at a time. Raises `DatabaseBusy`, `DatabaseFull`, `DatabaseUnavailable`.
 
-        After `CommitUnknown` it may have been done all the same. Threads queue at a lock of this process first: in
-        SQLite's own waiting, which is a poll, and in the pool's some of them starve.
+        One that is not `durable` waits for no disk: for what nobody was promised. After a loss of power it is there or
+        not, whole, and never without those before it. After `CommitUnknown` it may have been done all the same. Threads
+        queue at a lock of this process first: in SQLite's own waiting, which is a poll, and in the pool's some of them
+        starve.
         """
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise DatabaseBusy(f"no write transaction could begin within {BUSY_SECONDS} s")
         try:
-            with self._begin(self._writers) as tx:
+            with self._begin(self._writers if durable else self._hasty_writers) as tx:
                 yield tx
         finally:
             self._turn.release()

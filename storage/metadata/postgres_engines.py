@@ -38,6 +38,7 @@ def _limits(statement: int, lock: int, idle: int) -> str:
 
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_limits(15, 5, 30)}"
 _WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_limits(15, 5, 10)}; {_LOCK}"
+_WRITE_HASTILY = f"{_WRITE}; SET LOCAL synchronous_commit = off"
 _MIGRATE = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_limits(0, 0, 0)}; {_LOCK}"
 
 # libpq's parameters; the address may give others. They bound how long a server that has vanished can go unnoticed.
@@ -54,8 +55,9 @@ _DEFAULTS: dict[str, Any] = {
 def open_engines(url: str, patience: float) -> tuple[Engine, Engine]:
     """For reading and for writing the database at an address in libpq's form; `patience` is in seconds.
 
-    The second takes the execution option `patient`, for transactions that may last as long as it takes. Raises
-    `DatabaseError` for an address that is none.
+    The second takes the execution options `patient`, for transactions that may last as long as it takes, and
+    `durable`, False for those that may be lost with the server's power. Raises `DatabaseError` for an address that is
+    none.
     """
     try:
         parameters = _DEFAULTS | conninfo_to_dict(url) | {"client_encoding": "utf8"}
@@ -85,7 +87,11 @@ def _engine(parameters: dict[str, Any], patience: float, begin: str, connections
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(_MIGRATE if connection.get_execution_options().get("patient") else begin)
+        options = connection.get_execution_options()
+        if options.get("patient"):
+            connection.exec_driver_sql(_MIGRATE)
+        else:
+            connection.exec_driver_sql(begin if options.get("durable", True) else _WRITE_HASTILY)
 
     event.listen(engine, "handle_error", _leave_out_values)
     return engine

@@ -66,6 +66,10 @@ def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        wanted = synchronous if connection.get_execution_options().get("durable", True) else "NORMAL"
+        if connection.info.setdefault("synchronous", synchronous) != wanted:
+            connection.exec_driver_sql(f"PRAGMA synchronous={wanted}").close()
+            connection.info["synchronous"] = wanted
         connection.exec_driver_sql(begin)
 
     return engine

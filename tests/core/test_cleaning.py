@@ -405,11 +405,11 @@ def test_store_that_does_not_answer_ends_the_run_and_the_next_one_goes_on(
     world.push_blob(b"old")
     world.pass_hours(2)
 
-    def refuse(_: str) -> None:
+    def refuse(_: object) -> None:
         raise StoreUnavailable("no answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.store, "delete", refuse)
+        patch.setattr(world.store, "delete_all", refuse)
         with pytest.raises(StoreUnavailable):
             world.clean()
     assert world.clean() == Freed(objects=1, freed_bytes=3)

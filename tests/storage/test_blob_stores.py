@@ -630,3 +630,15 @@ def test_a_staged_place_behaves_like_a_bytearray_with_save_points(store: BlobSto
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )
+
+
+def test_many_objects_are_deleted_at_once_and_those_that_cannot_be_are_told(store: BlobStore) -> None:
+    kept, *gone = [put(store, b"%d" % number) for number in range(5)]
+    failed = store.delete_all([*gone, gone[0], "../outside"])
+    assert list(failed) == ["../outside"]
+    assert isinstance(failed["../outside"], BlobStoreError)
+    assert store.delete_all(gone) == {}
+    for location in gone:
+        with pytest.raises(BlobMissing):
+            store.size(location)
+    assert content_of(store, kept) == b"0"

@@ -122,6 +122,23 @@ def test_every_connection_is_set_up(file: Database, pragma: str, value: object) 
     assert found == [value] * 3
 
 
+def test_only_what_need_not_be_durable_waits_for_no_disk(database: Database) -> None:
+    found = []
+    for durable in (True, False, True, False, False, True):
+        with database.write(durable=durable) as tx:
+            if tx.dialect.name == "sqlite":
+                found.append(tx.exec_driver_sql("PRAGMA synchronous").scalar() == 2)  # FULL
+            else:
+                found.append(tx.exec_driver_sql("SHOW synchronous_commit").scalar() == "on")
+    assert found == [True, False, True, False, False, True]
+
+
+def test_what_need_not_be_durable_is_there_for_everybody(database: Database, connect: Callable[[], Database]) -> None:
+    with database.write(durable=False) as tx:
+        add(tx, "hasty")
+    assert names(connect()) == ["hasty"]
+
+
 def test_sqlite_that_is_not_safe_gets_a_rollback_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_engines, "is_safe_for_processes", lambda _: False)
     database = Database.open(path)
