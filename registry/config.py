@@ -83,6 +83,29 @@ class Config:
     grace_seconds: Annotated[
         int, Rule(values.whole(0, 86_400), "Seconds that running transfers get to finish when the server stops.")
     ] = 30
+    connection_limit: Annotated[
+        int, Rule(values.whole(1, 1_000_000), "Connections that a process serves at a time; idle ones make room first.")
+    ] = 4096
+    header_seconds: Annotated[
+        int, Rule(values.whole(1, 3600), "Seconds in which the head of a request has to arrive.")
+    ] = 10
+    idle_seconds: Annotated[
+        int, Rule(values.whole(1, 86_400), "Seconds that a connection stays open between two requests.")
+    ] = 75
+    body_seconds: Annotated[
+        int, Rule(values.whole(1, 3600), "Seconds over which the rate of a request's body is taken.")
+    ] = 30
+    body_min_bytes_per_second: Annotated[
+        int, Rule(values.whole(0), "Least rate at which the body of a request has to arrive; 0 lets it stand still.")
+    ] = 1024
+    answer_seconds: Annotated[
+        int, Rule(values.whole(1, 86_400), "Seconds after which a client that takes nothing of its answer is cut off.")
+    ] = 60
+    header_limit_bytes: Annotated[
+        int, Rule(values.whole(8192, 1_048_576), "Largest head of a request, in bytes; at least 8192.")
+    ] = 65_536
+    header_limit_fields: Annotated[int, Rule(values.whole(16, 10_000), "Header fields of a request at most.")] = 200
+    url_limit_bytes: Annotated[int, Rule(values.whole(1024, 65_536), "Longest URL of a request, in bytes.")] = 8192
     log_format: Annotated[LogFormat, Rule(values.one_of(get_args(LogFormat)), "Form of the log: text or json.")] = (
         "text"
     )

@@ -9,6 +9,8 @@ knows nothing of what the requests mean.
                       one Host, one framing               else 400
     a request body    `Limits.body_rate`, on average      else 408, or only the end when the answer has begun
     an answer         taken, a byte at least, within `Limits.answer_seconds`, else the connection is aborted
+    a connection      one of `Limits.connections`         else the longest idle one makes room, or it is 503, or
+                                                          aborted when as many again are being told so
 
 Memory stays flat because heads are fed to the parser in pieces: it never holds more than the limit and what one read
 from the socket brings behind a body. Time is kept by one look at the connection each `Limits.look_seconds`; a chunk
@@ -22,10 +24,9 @@ ahead of it was answered gets no answer: the one ahead goes out whole and is the
 import asyncio
 import fcntl
 import json
-import re
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -36,22 +37,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from registry.errors import RegistryError, RequestInvalid
-
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
-
-
-class HeadTooLarge(RegistryError):
-    """RFC 6585, section 5: the head, or the trailer section of a chunked body, is beyond the limit."""
-
-    status, code = 431, "UNSUPPORTED"
-
-
-class TargetTooLong(RegistryError):
-    """RFC 9110, section 15.5.15."""
-
-    status, code = 414, "UNSUPPORTED"
+from registry.errors import RegistryError, RequestInvalid, Unavailable
+from registry.headers import EVERYWHERE
+from registry.heads import HeadTooLarge, TargetTooLong, origin_form
 
 
 class RequestTooSlow(RegistryError):
@@ -76,6 +64,7 @@ class Limits:
     answer_seconds: float = 60  # in which the client has taken nothing of what is ready for it
     linger_seconds: float = 5  # in which a client that is still sending gets to read why its request was refused
     look_seconds: float = 1  # between two looks at a connection: how late any of these may be noticed
+    connections: int = 4096  # at a time, in this process
 
 
 _Awaiting = Literal[
@@ -127,7 +116,7 @@ class Guard(HttpToolsProtocol):
         self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # call_later takes a float
         self.url = b""
         self._awaiting: _Awaiting = "request"
-        self._since = 0.0  # when the head, or the lingering, began
+        self._since = 0.0  # when the connection, its last head, or the lingering began
         self._undelivered = 0  # bytes the parser took since it last handed over a head or a piece of a body
         self._answering: RequestResponseCycle | None = None
         self._body_clock = 0.0  # seconds of the current `body_seconds` in which the server was ready to read
@@ -139,9 +128,27 @@ class Guard(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
+        self._since = self.loop.time()
         self._gentle = _GentleTransport(transport, self._close_gently)
         self._next_look = self.loop.call_later(self.limits.look_seconds, self._look)
         self.timeout_keep_alive_task = self.loop.call_later(self.limits.head_seconds, self.timeout_keep_alive_handler)
+        if len(self.connections) > self.limits.connections:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """End the connection that has asked for nothing the longest; where all are at work, this one."""
+        idle = [other for other in self.connections if isinstance(other, Guard) and other.is_idle and other is not self]
+        if idle:
+            min(idle, key=lambda other: other._since).transport.close()
+        elif len(self.connections) <= 2 * self.limits.connections:
+            self._refuse(Unavailable("the registry has as many connections as it takes: try again"))
+        else:
+            self.transport.abort()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a request has come that is not answered."""
+        return self._awaiting == "request" and not self._is_answering() and not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
@@ -200,7 +207,8 @@ class Guard(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         upgrade = self.parser.should_upgrade()
-        self.url = _must_be_sound(self.parser.get_http_version(), self.url, self.headers, upgrade, self.limits)
+        self._check_head()
+        self.url = origin_form(self.parser.get_http_version(), self.url, self.headers, upgrade=upgrade)
         self._awaiting = "body"
         self._undelivered = 0
         self._body_clock, self._body_bytes = 0.0, 0
@@ -210,6 +218,12 @@ class Guard(HttpToolsProtocol):
         self.cycle.transport = self._gentle
         if upgrade:
             self.cycle.keep_alive = False
+
+    def _check_head(self) -> None:
+        if len(self.headers) > self.limits.head_lines:
+            raise HeadTooLarge(f"the request has more than {self.limits.head_lines} header fields")
+        if len(self.url) > self.limits.target_bytes:
+            raise TargetTooLong(f"the request target is longer than {self.limits.target_bytes} bytes")
 
     def on_body(self, body: bytes) -> None:
         self._undelivered = 0
@@ -337,57 +351,13 @@ def _reason(error: httptools.HttpParserError) -> RegistryError:
     return RequestInvalid("this is not an HTTP/1.1 request; a client that means https reached a plain http port")
 
 
-def _must_be_sound(
-    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], upgrade: bool, limits: Limits
-) -> bytes:
-    """The target in origin form (RFC 9112, section 3.2) of a head that can be read in one way only.
-
-    Raises `HeadTooLarge`, `TargetTooLong`, `RequestInvalid`.
-    """
-    if version not in ("1.0", "1.1"):
-        raise RequestInvalid("this server speaks HTTP/1.1 and HTTP/1.0")
-    if len(headers) > limits.head_lines:
-        raise HeadTooLarge(f"the request has more than {limits.head_lines} header fields")
-    if len(target) > limits.target_bytes:
-        raise TargetTooLong(f"the request target is longer than {limits.target_bytes} bytes")
-    names = [name for name, _ in headers]
-    fields = dict(headers)
-    _must_name_one_host(version, names.count(b"host"), fields.get(b"host"))
-    if b"transfer-encoding" in fields:
-        _must_be_chunked(version, [value.lower() for name, value in headers if name == b"transfer-encoding"])
-    if upgrade and (b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"):
-        # The parser takes the body of such a request for the new protocol, and other servers do not.
-        raise RequestInvalid("a request with a body cannot ask for an upgrade")
-    return _origin_form(target)
-
-
-def _must_name_one_host(version: str, count: int, host: bytes | None) -> None:
-    """RFC 9112, section 3.2: one Host field, which HTTP/1.0 may leave out."""
-    if count > 1 or (version == "1.1" and not count):
-        raise RequestInvalid("a request has exactly one Host header field")
-    if host is not None and not _HOST.fullmatch(host):
-        raise RequestInvalid("the Host header field is not a host name or address with an optional port")
-
-
-def _must_be_chunked(version: str, codings: Sequence[bytes]) -> None:
-    """RFC 9112, section 6.1: `chunked` is the only coding without an extension, and new in HTTP/1.1."""
-    if version == "1.0" or codings != [b"chunked"]:
-        raise RequestInvalid("the only Transfer-Encoding this server reads is chunked, in HTTP/1.1")
-
-
-def _origin_form(target: bytes) -> bytes:
-    if target.startswith(b"/"):
-        return target
-    path, absolute = _ABSOLUTE.subn(b"", target, count=1)
-    if not absolute:
-        raise RequestInvalid("the request target is neither a path nor an http URL")
-    return path if path.startswith(b"/") else b"/" + path
-
-
-def _answer(error: RegistryError, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+def _answer(error: RegistryError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     body = json.dumps({"errors": error.entries()}).encode()
     fields = [
         *headers,
+        *EVERYWHERE,
+        *((name.encode(), value.encode()) for name, value in error.headers.items()),
+        (b"cache-control", b"no-store"),
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),

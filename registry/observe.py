@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.headers import EVERYWHERE
 from registry.metrics import Metrics
 
 log = logging.getLogger("cove.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Sent with everything: what is stored is data and never a page, whatever a browser makes of it.
-_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"docker-distribution-api-version", b"registry/2.0"))
 
 
 @dataclass(slots=True)
@@ -60,7 +59,11 @@ class Observer:
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", seen.request_id.encode())]
+                message["headers"] = [
+                    *_with_caching(message["headers"]),
+                    *EVERYWHERE,
+                    (b"x-request-id", seen.request_id.encode()),
+                ]
             seen.bytes_out += len(message.get("body", b""))
             await send(message)
 
@@ -93,6 +96,13 @@ class Observer:
                 "user": scope.get("cove.user"),
             },
         )
+
+
+def _with_caching(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What an answer does not say to be good for longer is good once: it depends on who asked, and when."""
+    if any(name == b"cache-control" for name, _ in headers):
+        return headers
+    return [*headers, (b"cache-control", b"no-store")]
 
 
 def _request_id(given: str | None) -> str:

@@ -17,13 +17,14 @@ import ctypes
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -37,6 +38,9 @@ from uvicorn.supervisors import Multiprocess
 from registry.guard import Limits, guard
 
 BACKLOG = 2048
+_FILES = resource.RLIMIT_NOFILE
+_FILES_PER_CONNECTION = 2  # its socket, and what is sent or received
+_FILES_BESIDES = 128  # databases, logs, connections to other services
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 logger = logging.getLogger(__name__)
@@ -96,6 +100,7 @@ def serve(
     """
     if tls:
         _must_load(*tls)
+    limits = replace(limits, connections=_affordable(limits.connections))
     if workers == 1:
         return _serve_here(_configuration(make_app(), grace=grace, tls=tls, limits=limits), sock)
     start = _Start(make_app, os.getpid())
@@ -110,6 +115,24 @@ def _must_load(certificate: Path, key: Path) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         raise ServerError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
+
+
+def _affordable(connections: int) -> int:
+    """How many connections of a process its open files are enough for, after asking for as many as there may be.
+
+    A process without a file left cannot even refuse a connection, nor open its database. Raises `ServerError`.
+    """
+    allowed, most = (sys.maxsize if n == resource.RLIM_INFINITY else n for n in resource.getrlimit(_FILES))
+    wanted = _FILES_BESIDES + connections * _FILES_PER_CONNECTION
+    if allowed < wanted:
+        allowed = min(wanted, most)
+        resource.setrlimit(_FILES, (allowed, resource.getrlimit(_FILES)[1]))
+    affordable = min(connections, (allowed - _FILES_BESIDES) // _FILES_PER_CONNECTION)
+    if affordable < 1:
+        raise ServerError(f"a process may open only {allowed} files: allow it more than {_FILES_BESIDES}")
+    if affordable < connections:
+        logger.warning("A process may open only %d files: it takes %d connections at a time", allowed, affordable)
+    return affordable
 
 
 def _configuration(

@@ -70,10 +70,24 @@ def _run(config: Config) -> int:
                 workers=config.workers,
                 grace=config.grace_seconds,
                 tls=config.tls,
-                limits=Limits(),
+                limits=_limits(config),
             )
     except (BlobStoreError, DatabaseError, ServerError) as error:
         raise Failure(str(error)) from error
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        head_seconds=config.header_seconds,
+        head_bytes=config.header_limit_bytes,
+        head_lines=config.header_limit_fields,
+        target_bytes=config.url_limit_bytes,
+        idle_seconds=config.idle_seconds,
+        body_rate=config.body_min_bytes_per_second,
+        body_seconds=config.body_seconds,
+        answer_seconds=config.answer_seconds,
+        connections=config.connection_limit,
+    )
 
 
 def _must_be_usable(config: Config) -> None:

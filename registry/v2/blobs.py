@@ -14,6 +14,8 @@ from registry.v2.streams import BlobResponse
 from registry.web import Call, Threads
 from storage.digest import Digest
 
+_CACHE = "private, max-age=31536000, immutable"
+
 
 class BlobEndpoints:
     """With `redirect_seconds`, clients that can follow are sent to the store's own address of a blob, if it has one."""
@@ -27,7 +29,7 @@ class BlobEndpoints:
         digest = parse_digest(call.path("digest"))
         size = self._blobs.stat(call.repository, digest)
         if is_unchanged(call, str(digest)):
-            return not_modified(str(digest))
+            return not_modified(str(digest), _CACHE)
         return Response(headers=_headers(digest, size))
 
     def get(self, call: Call) -> Response:
@@ -39,7 +41,7 @@ class BlobEndpoints:
         blob = self._blobs.open(call.repository, digest)
         if is_unchanged(call, str(digest)):
             blob.reader.close()
-            return not_modified(str(digest))
+            return not_modified(str(digest), _CACHE)
         try:
             wanted = call.header("range") if may_range(call, str(digest)) else None
             slices = parse_range(wanted, blob.size)
@@ -98,5 +100,5 @@ def _headers(digest: Digest, size: int) -> dict[str, str]:
         "Docker-Content-Digest": str(digest),
         "ETag": etag(str(digest)),
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, max-age=31536000, immutable",
+        "Cache-Control": _CACHE,
     }

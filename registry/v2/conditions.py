@@ -23,5 +23,7 @@ def may_range(call: Call, digest: str) -> bool:
     return call.header("if-range") in (None, etag(digest))
 
 
-def not_modified(digest: str) -> Response:
-    return Response(status_code=304, headers={"ETag": etag(digest), "Docker-Content-Digest": digest})
+def not_modified(digest: str, cache: str) -> Response:
+    """`cache` is what the content itself would say of how long it is good (RFC 9110, section 15.4.5)."""
+    headers = {"ETag": etag(digest), "Docker-Content-Digest": digest, "Cache-Control": cache}
+    return Response(status_code=304, headers=headers)

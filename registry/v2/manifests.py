@@ -12,6 +12,7 @@ from registry.v2.streams import read_body, to_the_end
 from registry.web import Call, Threads
 from storage.metadata.manifests import ManifestRecord
 
+_CACHE = "private, no-cache"  # kept, and asked for anew each time: it may be deleted, and tags move
 _NAMED = 10  # missing digests that a warning names: all warnings together have 4 KiB
 
 
@@ -26,13 +27,13 @@ class ManifestEndpoints:
     def head(self, call: Call) -> Response:
         record = self._manifests.find(call.repository, Reference.parse(call.path("reference")))
         if is_unchanged(call, record.digest):
-            return not_modified(record.digest)
+            return not_modified(record.digest, _CACHE)
         return Response(headers=_headers(record))
 
     def get(self, call: Call) -> Response:
         record, content = self._manifests.read(call.repository, Reference.parse(call.path("reference")))
         if is_unchanged(call, record.digest):
-            return not_modified(record.digest)
+            return not_modified(record.digest, _CACHE)
         return Response(content, headers=_headers(record))
 
     async def put(self, call: Call) -> Response:
@@ -80,4 +81,5 @@ def _headers(record: ManifestRecord) -> dict[str, str]:
         "Content-Type": record.media_type,
         "Docker-Content-Digest": record.digest,
         "ETag": etag(record.digest),
+        "Cache-Control": _CACHE,
     }

@@ -66,15 +66,18 @@ class Client:
     def read(self, size: int = 65536) -> bytes:
         return self.sock.recv(size)
 
-    def answer(self) -> Answer:
-        """The next answer, by its Content-Length."""
+    def head(self) -> bytes:
+        """The head of the next answer."""
         while b"\r\n\r\n" not in self._unread:
             self._more()
-        head, _, rest = self._unread.partition(b"\r\n\r\n")
-        line, *fields = head.decode().split("\r\n")
+        head, _, self._unread = self._unread.partition(b"\r\n\r\n")
+        return head
+
+    def answer(self) -> Answer:
+        """The next answer, by its Content-Length."""
+        line, *fields = self.head().decode().split("\r\n")
         headers = {name.lower(): value for name, value in (entry.split(": ", 1) for entry in fields)}
         length = int(headers.get("content-length", 0))
-        self._unread = rest
         while len(self._unread) < length:
             self._more()
         body, self._unread = self._unread[:length], self._unread[length:]
