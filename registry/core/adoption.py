@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from registry.core.legacy_files import AdoptionReport, LegacyFiles
 from registry.core.manifests import store as store_manifest
 from registry.errors import NameInvalid, RegistryError, TagInvalid
+from registry.oci.bounds import USUAL, Bounds
 from registry.oci.descriptors import Descriptor
 from registry.oci.manifests import Manifest
 from registry.oci.names import RepositoryName, parse_project, parse_tag
@@ -64,6 +65,7 @@ class Adoption:
         medium: LegacyMedium,
         *,
         manifest_limit: int,
+        bounds: Bounds = USUAL,
         quota: int | None = None,
         verify: bool = False,
         progress: Callable[[AdoptionReport], None] = lambda _: None,
@@ -75,6 +77,7 @@ class Adoption:
         self._tree = LegacyTree(medium, self._report.tell)
         self._files = LegacyFiles(medium, self._report, progress, verify=verify)
         self._manifest_limit = manifest_limit
+        self._bounds = bounds
         self._quota = quota
         self._progress = progress
         self._clock = clock
@@ -152,7 +155,7 @@ class Adoption:
             try:
                 content = read()
                 # Nothing else tells its type: the old registry does not keep what it was pushed as.
-                manifest = Manifest.parse(None, content)
+                manifest = Manifest.parse(None, content, self._bounds)
             except StoreUnavailable:
                 raise
             except (BlobStoreError, RegistryError) as error:
@@ -219,7 +222,10 @@ class Adoption:
                 self._report.manifests_before += 1
                 continue
             pushed_at = min(image.link.written_at, now)
-            store_manifest(tx, repository_id, image.link.digest, image.manifest, image.content, now=pushed_at)
+            # Its tags come later: until then it must not count as one that has been without for long.
+            store_manifest(
+                tx, repository_id, image.link.digest, image.manifest, image.content, now=now, pushed_at=pushed_at
+            )
             self._report.manifests += 1
 
     def _check_children(self, name: RepositoryName, namings: Sequence[tuple[str, Descriptor]]) -> None:

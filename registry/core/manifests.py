@@ -14,15 +14,18 @@ from registry.errors import (
     ManifestUnknown,
     TooManyTags,
 )
+from registry.oci.bounds import USUAL, Bounds
 from registry.oci.descriptors import Descriptor
 from registry.oci.manifests import Manifest
 from registry.oci.names import Reference
 from storage.clock import now_ms
 from storage.digest import Digest
-from storage.metadata import blobs, manifests, tags
+from storage.metadata import blobs, deletions, manifests, tags
 from storage.metadata.database import Database, Transaction
+from storage.metadata.deletions import StoredManifest
 from storage.metadata.manifests import ManifestRecord
 
+Sparse = Literal["none", "indexes", "all"]
 TAGS_LIMIT = 32
 _REPORTED = 100  # missing digests named in one answer
 
@@ -44,11 +47,13 @@ class Manifests:
         self,
         database: Database,
         *,
-        sparse: Literal["none", "indexes", "all"],
+        sparse: Sparse,
+        bounds: Bounds = USUAL,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._sparse = sparse
+        self._bounds = bounds
         self._clock = clock
 
     def push(
@@ -72,7 +77,7 @@ class Manifests:
         wanted = (reference.tag,) if reference.tag else tuple(dict.fromkeys(extra_tags))
         if len(wanted) > TAGS_LIMIT:
             raise TooManyTags(f"at most {TAGS_LIMIT} tags are taken at once")
-        manifest = Manifest.parse(content_type, content)
+        manifest = Manifest.parse(content_type, content, self._bounds)
         with self._database.write() as tx:
             now = self._clock()
             row = repositories.get_or_create(tx, repository, now)
@@ -94,13 +99,24 @@ class Manifests:
             record = _must_exist(tx, repository, reference)
             return record, manifests.content(tx, record.id)
 
+    def list(
+        self, repository: Repository, *, deleted: bool = False, after: str, count: int
+    ) -> tuple[list[StoredManifest], bool]:
+        """Up to `count` manifests after the digest `after`, and whether there are more: those that are there, or the
+        deleted ones that can be restored. Raises `NotFound`.
+        """
+        with self._database.read() as tx:
+            row = repositories.must_have_existed(tx, repository)
+            found = deletions.list_page(tx, row.id, deleted=deleted, after=after, count=count + 1)
+        return found[:count], len(found) > count
+
     def delete(self, actor: Actor, repository: Repository, reference: Reference) -> None:
         """Remove a tag, or a manifest with all tags that point to it. Raises `NameUnknown`, `ManifestUnknown`.
 
         Both can be restored until they are cleaned up.
         """
-        now = self._clock()
         with self._database.write() as tx:
+            now = self._clock()
             record = _must_exist(tx, repository, reference)
             if reference.tag:
                 row = repositories.must_exist(tx, repository)
@@ -121,7 +137,7 @@ class Manifests:
             size = here[reference.kind].get(str(reference.digest))
             if size is None and reference.required:
                 missing.append(str(reference.digest))
-                if not self._may_lack(reference):
+                if not may_lack(self._sparse, reference):
                     refused.append(str(reference.digest))
             if size not in (None, reference.size):
                 raise ManifestInvalid(f"{reference.digest} has {size} bytes, not {reference.size} as the manifest says")
@@ -129,12 +145,25 @@ class Manifests:
             raise ManifestBlobUnknown(refused[:_REPORTED])
         return tuple(missing)
 
-    def _may_lack(self, reference: Descriptor) -> bool:
-        return self._sparse == "all" or (self._sparse == "indexes" and reference.kind == "manifest")
+
+def may_lack(sparse: Sparse, reference: Descriptor) -> bool:
+    """Whether a repository may have a manifest without this content that it names."""
+    return sparse == "all" or (sparse == "indexes" and reference.kind == "manifest")
 
 
-def store(tx: Transaction, repository_id: int, digest: Digest, manifest: Manifest, content: bytes, *, now: int) -> int:
-    """Put a manifest into a repository, whatever it lacks, and return its id."""
+def store(
+    tx: Transaction,
+    repository_id: int,
+    digest: Digest,
+    manifest: Manifest,
+    content: bytes,
+    *,
+    now: int,
+    pushed_at: int | None = None,
+) -> int:
+    """Put a manifest into a repository, whatever it lacks, and return its id; it may have been pushed earlier, and
+    elsewhere.
+    """
     known = manifests.find(tx, repository_id, str(digest))
     if known is None:
         return manifests.add(
@@ -148,6 +177,7 @@ def store(tx: Transaction, repository_id: int, digest: Digest, manifest: Manifes
             content=content,
             references={str(r.digest): r.kind == "manifest" for r in manifest.references},
             now=now,
+            pushed_at=pushed_at,
         )
     if known.media_type != manifest.media_type:
         # The document names no type of its own, and this push calls it something else: the last one counts.

@@ -1,15 +1,18 @@
 """Repositories, and the list of all of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from auth.access import Access, Actor
 from registry.core.permissions import must_be_allowed_to_list
-from registry.errors import NameUnknown
+from registry.errors import NameUnknown, NotFound
 from registry.oci.names import RepositoryName
-from storage.metadata import projects, repositories
+from storage.clock import now_ms
+from storage.metadata import deletions, projects, repositories
 from storage.metadata.database import Database, Transaction
+from storage.metadata.deletions import DeletedRepository
 from storage.metadata.projects import ProjectRecord
-from storage.metadata.repositories import RepositoryRecord
+from storage.metadata.repositories import RepositoryRecord, RepositorySize
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,14 @@ def must_exist(tx: Transaction, repository: Repository) -> RepositoryRecord:
     row = find(tx, repository)
     if row is None:
         raise NameUnknown(f"repository '{repository.name}' is not known to the registry")
+    return row
+
+
+def must_have_existed(tx: Transaction, repository: Repository) -> RepositoryRecord:
+    """Its row, deleted or not. Raises `NotFound`."""
+    row = find(tx, repository)
+    if row is None:
+        raise NotFound(f"there never was a repository '{repository.name}'")
     return row
 
 
@@ -65,3 +76,43 @@ class Catalog:
                 count=count + 1,
             )
         return names[:count], len(names) > count
+
+
+class Repositories:
+    """Repositories, as an administrator manages them."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], int] = now_ms) -> None:
+        self._database = database
+        self._clock = clock
+
+    def named(self, name: RepositoryName) -> Repository:
+        """The repository of that name, whether or not it exists. Raises `NotFound` when its project does not."""
+        with self._database.read() as tx:
+            project = projects.find(tx, name.project)
+        if project is None:
+            raise NotFound(f"project '{name.project}' does not exist")
+        return Repository(project, name)
+
+    def list_deleted(self, *, after: str, count: int) -> tuple[list[DeletedRepository], bool]:
+        """Up to `count` repositories after the name `after` that can be restored, and whether there are more."""
+        with self._database.read() as tx:
+            found = deletions.list_repositories(tx, after=after, count=count + 1)
+        return found[:count], len(found) > count
+
+    def delete(self, actor: Actor, repository: Repository) -> RepositorySize:
+        """Remove all manifests and tags of a repository; tells how many. Raises `NotFound`.
+
+        They can be restored until they are cleaned up.
+        """
+        with self._database.write() as tx:
+            row = find(tx, repository)
+            if row is None or not repositories.holds_manifests(tx, row.id):
+                raise NotFound(f"repository '{repository.name}' does not exist")
+            manifests, tags = repositories.delete_softly(tx, row.id, self._clock(), user_name=actor.name or None)
+        return RepositorySize(row.name, manifests, tags)
+
+    def list(self, *, after: str, count: int) -> tuple[list[RepositorySize], bool]:
+        """Up to `count` repositories that hold something, after the name `after`, and whether there are more."""
+        with self._database.read() as tx:
+            found = repositories.list_sizes(tx, after=after, count=count + 1)
+        return found[:count], len(found) > count

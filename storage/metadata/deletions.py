@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, exists, func, select, update
 
@@ -16,6 +16,7 @@ from storage.metadata.tables import (
     tag_changes,
 )
 
+Item = TypeVar("Item")
 _BATCH = 500
 
 
@@ -66,9 +67,19 @@ def find(tx: Connection, repository_id: int, digest: str) -> StoredManifest | No
     return StoredManifest(*row) if row else None
 
 
-def list_page(tx: Connection, repository_id: int, *, after: str, count: int) -> list[StoredManifest]:
-    """Up to `count` deleted manifests of the repository after the digest `after`, in the order of their digests."""
-    listed = select(*_COLUMNS).where(manifests.c.repository_id == repository_id, _IS_DELETED)
+def list_known(tx: Connection, repository_id: int, digests: Collection[str]) -> set[str]:
+    """Those of the digests that are of manifests of the repository, deleted or not."""
+    own = select(manifests.c.digest).where(manifests.c.repository_id == repository_id)
+    batches = _batches(list(digests))
+    return {d for chosen in batches for d in tx.execute(own.where(manifests.c.digest.in_(chosen))).scalars()}
+
+
+def list_page(tx: Connection, repository_id: int, *, deleted: bool, after: str, count: int) -> list[StoredManifest]:
+    """Up to `count` manifests of the repository, either deleted ones or the others, after the digest `after`, in the
+    order of their digests.
+    """
+    kind = _IS_DELETED if deleted else ~_IS_DELETED
+    listed = select(*_COLUMNS).where(manifests.c.repository_id == repository_id, kind)
     listed = listed.where(manifests.c.digest > after).order_by(manifests.c.digest).limit(count)
     return [StoredManifest(*row) for row in tx.execute(listed)]
 
@@ -106,10 +117,8 @@ def restore(tx: Connection, repository_id: int, ids: Sequence[int], now: int) ->
         blob_rows.keep_those_named(tx, [(repository_id, blob_id) for blob_id in chosen])
 
 
-def list_lacking(tx: Connection, repository_id: int, ids: Sequence[int]) -> list[tuple[int, str, bool]]:
-    """What manifests, given by their ids, name and the repository does not have in good order: the manifest's id, the
-    digest, and whether it is that of a manifest.
-    """
+def list_lacking(tx: Connection, repository_id: int, ids: Sequence[int]) -> list[tuple[int, str]]:
+    """What manifests name and the repository does not have in good order: the manifest's id and the digest."""
     has_blob = (
         exists()
         .where(blobs.c.digest == manifest_references.c.digest, blobs.c.damage.is_(None))
@@ -121,13 +130,13 @@ def list_lacking(tx: Connection, repository_id: int, ids: Sequence[int]) -> list
         .where(manifests.c.deleted_at.is_(None))
     )
     references = manifest_references.c
-    lacking = select(references.manifest_id, references.digest, references.is_manifest).where(
+    lacking = select(references.manifest_id, references.digest).where(
         (references.is_manifest & ~has_manifest) | (~references.is_manifest & ~has_blob)
     )
     return [
-        (manifest_id, digest, is_manifest)
+        (manifest_id, digest)
         for chosen in _batches(ids)
-        for manifest_id, digest, is_manifest in tx.execute(lacking.where(references.manifest_id.in_(chosen)))
+        for manifest_id, digest in tx.execute(lacking.where(references.manifest_id.in_(chosen)))
     ]
 
 
@@ -182,5 +191,5 @@ def _by_ids(
     return [StoredManifest(*row) for row in rows]
 
 
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))

@@ -99,15 +99,17 @@ def add(
     content: bytes,
     references: Mapping[str, bool],
     now: int,
+    pushed_at: int | None = None,
 ) -> int:
     """Insert a manifest and what it names (digest -> whether as a manifest), as yet without a tag; return its id.
 
-    One that was deleted comes back.
+    One that was deleted comes back. `pushed_at` is when it was made, where that was not now.
     """
+    created_at = now if pushed_at is None else pushed_at
     buried = select(manifests.c.id).where(manifests.c.repository_id == repository_id, manifests.c.digest == digest)
     known: int | None = tx.execute(buried).scalar_one_or_none()
     if known is not None:
-        back = {"deleted_at": None, "untagged_at": now, "created_at": now, "media_type": media_type}
+        back = {"deleted_at": None, "untagged_at": now, "created_at": created_at, "media_type": media_type}
         tx.execute(update(manifests).where(manifests.c.id == known).values(back))
         blobs.keep_named(tx, repository_id, known)
         return known
@@ -120,7 +122,7 @@ def add(
         "annotations": json.dumps(dict(annotations)),
         "size": len(content),
         "content": content,
-        "created_at": now,
+        "created_at": created_at,
         "untagged_at": now,
     }
     manifest_id = insert_row(tx, manifests, values)

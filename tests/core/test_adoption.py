@@ -18,7 +18,7 @@ from storage.digest import Digest
 from storage.disk import DiskStore
 from storage.legacy import NotLegacyStorage, blob_location
 from storage.legacy_disk import LegacyDisk, find_root
-from storage.metadata import blobs, manifests, projects, repositories, tags, tombstones
+from storage.metadata import blobs, manifests, projects, repositories, tag_changes, tags, tombstones
 from storage.metadata.blobs import BlobRecord
 from storage.metadata.database import Database
 from tests.core.legacy_trees import LAYER_TYPE, Tree, date, descriptor, image, index
@@ -648,6 +648,18 @@ def test_images_are_as_old_here_as_in_the_old_registry(world: World, tree: Tree)
         assert row
         assert tags.find_many(tx, row.id, ["1"])["1"].updated_at == 3000
         assert tx.exec_driver_sql("SELECT created_at FROM manifests").scalar_one() == 2000
+        [change] = tag_changes.list_newest(tx, row.id, "1", 9)
+        assert (change.digest, change.user_name, change.changed_at) == (digest(content), None, 3000)
+
+
+def test_old_image_without_a_tag_counts_as_untagged_from_its_adoption_on(world: World, tree: Tree) -> None:
+    content = image(b"{}")
+    tree.layer("team/app", b"{}")
+    date(tree.manifest("team/app", content), 2000)
+    before = now_ms()
+    world.adopt()
+    with world.database.read() as tx:
+        assert tx.exec_driver_sql("SELECT untagged_at FROM manifests").scalar_one() >= before
 
 
 def test_everything_is_adopted_over_many_transactions(
