@@ -33,6 +33,7 @@ from registry.jobs.timer import repeat
 from registry.logs import configure
 from registry.metrics import Metrics, share_between_workers
 from registry.observe import Observer
+from registry.oci.bounds import Bounds
 from registry.oci.names import DEFAULT_PROJECT
 from registry.routes import Endpoints, rules
 from registry.v2.base import BaseEndpoints
@@ -145,6 +146,15 @@ def s3_options(config: Config) -> S3Options:
     )
 
 
+def bounds(config: Config) -> Bounds:
+    return Bounds(
+        depth=config.manifest_depth_limit,
+        descriptors=config.manifest_descriptor_limit,
+        annotations=config.annotation_limit,
+        annotation_bytes=config.annotation_limit_bytes,
+    )
+
+
 def _must_be_safe(config: Config) -> None:
     version = sqlite_driver().sqlite_version_info
     if config.workers > 1 and not config.postgres_url and not is_safe_for_processes(version):
@@ -207,7 +217,7 @@ def create(config: Config) -> ASGIApp:
 
     blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
     uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)
-    manifests = Manifests(database, sparse=config.sparse_manifests)
+    manifests = Manifests(database, sparse=config.sparse_manifests, bounds=bounds(config))
     tokens = Tokens(database, access, issuer, lifetime=config.token_seconds, refreshable=config.identity_tokens)
 
     metrics = Metrics(database)

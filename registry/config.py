@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
 from registry import values
+from registry.oci.bounds import ANNOTATION_BYTES, ANNOTATIONS, DEPTH, DESCRIPTORS
 from storage.s3_options import BUFFER_BYTES, PART_BYTES, TIMEOUT_SECONDS, Addressing
 
 PREFIX = "COVE_"
@@ -115,6 +116,18 @@ class Config:
     manifest_limit_bytes: Annotated[
         int, Rule(values.whole(MANIFEST_FLOOR), "Largest manifest that is taken, in bytes; at least 4194304.")
     ] = 4_393_216
+    manifest_depth_limit: Annotated[
+        int, Rule(values.whole(16, 256), "Levels of nesting in a manifest at most; from 16 to 256.")
+    ] = DEPTH
+    manifest_descriptor_limit: Annotated[
+        int, Rule(values.whole(128, 16_384), "Layers, or manifests of an index, at most; from 128 to 16384.")
+    ] = DESCRIPTORS
+    annotation_limit: Annotated[
+        int, Rule(values.whole(16, 100_000), "Annotations of a manifest, or of what it names, at most.")
+    ] = ANNOTATIONS
+    annotation_limit_bytes: Annotated[
+        int, Rule(values.whole(4096), "Bytes of these annotations together, at most; at least 4096.")
+    ] = ANNOTATION_BYTES
     sparse_manifests: Annotated[
         SparseManifests,
         Rule(

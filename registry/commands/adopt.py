@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from registry.app import s3_options, storage_url
+from registry.app import bounds, s3_options, storage_url
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data
@@ -48,6 +48,7 @@ def command(data: Data, path: str, *, verify: bool) -> Done:
         data.database,
         medium,
         manifest_limit=data.config.manifest_limit_bytes,
+        bounds=bounds(data.config),
         quota=data.config.quota_bytes,
         verify=verify,
         progress=partial(_show, line),

@@ -7,6 +7,7 @@ from typing import Literal
 
 from registry.errors import ManifestInvalid
 from registry.oci import media_types
+from registry.oci.bounds import USUAL, Bounds
 from storage.digest import Digest, InvalidDigest
 
 SIZE_LIMIT = 2**53
@@ -25,7 +26,7 @@ class Descriptor:
     required: bool
 
 
-def parse_descriptor(value: object, where: str) -> Descriptor:
+def parse_descriptor(value: object, where: str, bounds: Bounds = USUAL) -> Descriptor:
     """Read a descriptor as that of a blob, required unless it is of the kind that registries may not distribute.
 
     `where` names the place in the manifest for the sentence of a `ManifestInvalid`. Embedded `data` is held against
@@ -36,7 +37,7 @@ def parse_descriptor(value: object, where: str) -> Descriptor:
     must_be_spelled(value, _FIELDS, where)
     digest, size = _digest(value.get("digest"), where), _size(value.get("size"), where)
     media_type = parse_media_type(value.get("mediaType"), f"{where}.mediaType")
-    parse_annotations(value, where)
+    parse_annotations(value, where, bounds)
     if value.get("data") is not None:
         _must_hold(value["data"], digest, size, where)
     required = not _has_urls(value, where) and media_types.is_distributable(media_type)
@@ -49,12 +50,16 @@ def parse_media_type(value: object, where: str) -> str:
     return value
 
 
-def parse_annotations(owner: Mapping[str, object], where: str) -> dict[str, str]:
+def parse_annotations(owner: Mapping[str, object], where: str, bounds: Bounds = USUAL) -> dict[str, str]:
     annotations = owner.get("annotations")
     if annotations is None:
         return {}
     if not isinstance(annotations, dict) or not all(isinstance(text, str) for text in annotations.values()):
         raise ManifestInvalid(f"{where} has annotations that are not an object of strings")
+    if len(annotations) > bounds.annotations:
+        raise ManifestInvalid(f"{where} has more than {bounds.annotations:,} annotations")
+    if sum(len(text.encode()) for entry in annotations.items() for text in entry) > bounds.annotation_bytes:
+        raise ManifestInvalid(f"{where} has annotations of more than {bounds.annotation_bytes:,} bytes")
     return annotations
 
 

@@ -11,8 +11,8 @@ import re
 from itertools import accumulate
 
 from registry.errors import ManifestInvalid
+from registry.oci.bounds import DEPTH
 
-DEPTH_LIMIT = 64
 INTEGER_LIMIT = 2**53  # beyond it, readers that use doubles see another number
 VALUES_LIMIT = 262_144  # a manifest of 16,384 descriptors has half as many; without a limit 4 MiB of `{}` take 100 MB
 
@@ -26,13 +26,13 @@ _BAD_ESCAPE = re.compile(
 )
 
 
-def parse_object(content: bytes) -> dict[str, object]:
+def parse_object(content: bytes, *, depth: int = DEPTH) -> dict[str, object]:
     """The JSON object that `content` is, in UTF-8 without a byte order mark.
 
     Raises `ManifestInvalid` for anything else, duplicate keys, NaN and infinities, integers beyond 2^53, lone
-    surrogates, NUL characters, nesting deeper than 64 and more than 262,144 values.
+    surrogates, NUL characters, nesting beyond `depth` levels and more than 262,144 values.
     """
-    _must_be_moderate(content)
+    _must_be_moderate(content, depth)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -41,7 +41,7 @@ def parse_object(content: bytes) -> dict[str, object]:
     return _parse(text)
 
 
-def _must_be_moderate(content: bytes) -> None:
+def _must_be_moderate(content: bytes, depth: int) -> None:
     """Bound depth and number of values before anything is built; what is not JSON is left to the parser.
 
     Backslashes stand only in strings, so without escapes every second part between quotes is outside of strings.
@@ -50,8 +50,8 @@ def _must_be_moderate(content: bytes) -> None:
     _must_count(plain.count(b'"') // 4)  # a key and a string
     steps = b"".join(plain.split(b'"')[::2]).translate(_STEPS, _OTHERS)
     _must_count(len(steps) - steps.count(b"\xff"))
-    if max(accumulate(memoryview(steps).cast("b")), default=0) > DEPTH_LIMIT:
-        raise ManifestInvalid(f"the document is nested deeper than {DEPTH_LIMIT} levels")
+    if max(accumulate(memoryview(steps).cast("b")), default=0) > depth:
+        raise ManifestInvalid(f"the document is nested deeper than {depth} levels")
 
 
 def _must_count(values: int) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from registry.errors import ManifestInvalid
 from registry.oci import media_types
+from registry.oci.bounds import USUAL, Bounds
 from registry.oci.descriptors import (
     Descriptor,
     must_be_spelled,
@@ -25,7 +26,6 @@ from storage.digest import Digest
 # Bytes. The distribution spec asks for 4 MiB at least; containerd's limit is 4 * 1048 * 1048, so what it can pull is a
 # little larger, and should be pushable.
 MANIFEST_LIMIT = 4_393_216
-DESCRIPTORS_LIMIT = 16_384
 
 # The fields that make a document an image, an index or an artifact manifest, and the media types of each.
 _SHAPES = {
@@ -51,22 +51,22 @@ class Manifest:
     references: tuple[Descriptor, ...]
 
     @classmethod
-    def parse(cls, content_type: str | None, content: bytes) -> "Manifest":
+    def parse(cls, content_type: str | None, content: bytes, bounds: Bounds = USUAL) -> "Manifest":
         """Read a manifest of at most `MANIFEST_LIMIT` bytes, which the caller has made sure of.
 
         A Content-Type that is missing or says nothing, as `application/json`, leaves it to the document. Raises
         `ManifestInvalid`.
         """
-        document = parse_object(content)
+        document = parse_object(content, depth=bounds.depth)
         must_be_spelled(document, _FIELDS, "the manifest")
         media_type = _media_type(content_type, document)
         _must_have_shape(document, media_type)
         return cls(
             media_type=media_type,
-            artifact_type=_artifact_type(document),
-            subject=_subject(document),
-            annotations=parse_annotations(document, "the manifest"),
-            references=_distinct(_references(document)),
+            artifact_type=_artifact_type(document, bounds),
+            subject=_subject(document, bounds),
+            annotations=parse_annotations(document, "the manifest", bounds),
+            references=_distinct(_references(document, bounds)),
         )
 
 
@@ -128,34 +128,34 @@ def _must_have_shape(document: Mapping[str, object], media_type: str) -> None:
         raise ManifestInvalid("the manifest's schemaVersion is not 2")
 
 
-def _artifact_type(document: Mapping[str, object]) -> str | None:
+def _artifact_type(document: Mapping[str, object], bounds: Bounds) -> str | None:
     """The document's own, else that of an image's configuration (distribution spec, section "Listing Referrers")."""
     stated, config = document.get("artifactType"), document.get("config")
     if stated not in (None, ""):
         return parse_media_type(stated, "artifactType")
-    return parse_descriptor(config, "config").media_type if config is not None else None
+    return parse_descriptor(config, "config", bounds).media_type if config is not None else None
 
 
-def _subject(document: Mapping[str, object]) -> Digest | None:
+def _subject(document: Mapping[str, object], bounds: Bounds) -> Digest | None:
     subject = document.get("subject")
-    return parse_descriptor(subject, "subject").digest if subject is not None else None
+    return parse_descriptor(subject, "subject", bounds).digest if subject is not None else None
 
 
-def _references(document: Mapping[str, object]) -> list[Descriptor]:
+def _references(document: Mapping[str, object], bounds: Bounds) -> list[Descriptor]:
     config = document.get("config")
-    found = [] if config is None else [replace(parse_descriptor(config, "config"), required=True)]
-    found += _descriptors(document, "layers")
-    found += _descriptors(document, "blobs")
-    return found + [_child(descriptor) for descriptor in _descriptors(document, "manifests")]
+    found = [] if config is None else [replace(parse_descriptor(config, "config", bounds), required=True)]
+    found += _descriptors(document, "layers", bounds)
+    found += _descriptors(document, "blobs", bounds)
+    return found + [_child(descriptor) for descriptor in _descriptors(document, "manifests", bounds)]
 
 
-def _descriptors(document: Mapping[str, object], field: str) -> list[Descriptor]:
+def _descriptors(document: Mapping[str, object], field: str, bounds: Bounds) -> list[Descriptor]:
     entries = document.get(field)
     if entries is None:
         return []
-    if not isinstance(entries, list) or len(entries) > DESCRIPTORS_LIMIT:
-        raise ManifestInvalid(f"{field!r} is not a list of at most {DESCRIPTORS_LIMIT:,} descriptors")
-    return [parse_descriptor(entry, f"{field}[{position}]") for position, entry in enumerate(entries)]
+    if not isinstance(entries, list) or len(entries) > bounds.descriptors:
+        raise ManifestInvalid(f"{field!r} is not a list of at most {bounds.descriptors:,} descriptors")
+    return [parse_descriptor(entry, f"{field}[{position}]", bounds) for position, entry in enumerate(entries)]
 
 
 def _child(descriptor: Descriptor) -> Descriptor:

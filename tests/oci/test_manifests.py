@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.errors import ManifestInvalid
-from registry.oci.manifests import DESCRIPTORS_LIMIT, MANIFEST_LIMIT, Manifest, describe, referrers_index
+from registry.oci.bounds import Bounds
+from registry.oci.manifests import MANIFEST_LIMIT, Manifest, describe, referrers_index
 from registry.oci.media_types import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -304,11 +305,48 @@ def test_manifest_as_large_as_the_conformance_program_pushes_is_read() -> None:
     assert len(Manifest.parse(OCI_MANIFEST, content).references) == 391
 
 
-def test_list_has_16384_descriptors_at_most() -> None:
-    layers = [descriptor("one")] * DESCRIPTORS_LIMIT
+def test_list_has_4096_descriptors_at_most() -> None:
+    layers = [descriptor("one")] * 4096
     assert len(parse(image(layers=layers)).references) == 2
-    with pytest.raises(ManifestInvalid, match="16,384"):
+    with pytest.raises(ManifestInvalid, match="4,096"):
         parse(image(layers=[*layers, descriptor("one")]))
+
+
+def within(bounds: Bounds, document: Document) -> Manifest:
+    return Manifest.parse(None, json.dumps(document).encode(), bounds)
+
+
+THREE = [descriptor("one")] * 3
+
+
+@pytest.mark.parametrize("document", [image(layers=THREE), index(manifests=THREE), artifact(blobs=THREE)])
+def test_bound_of_descriptors_holds_for_every_list(document: Document) -> None:
+    assert within(Bounds(descriptors=3), document).references
+    with pytest.raises(ManifestInvalid, match="is not a list of at most 2 descriptors"):
+        within(Bounds(descriptors=2), document)
+
+
+def test_bounds_of_annotations_hold_for_the_manifest_and_for_each_descriptor() -> None:
+    annotations = {"a": "é", "bc": ""}
+    many, large = Bounds(annotations=1), Bounds(annotation_bytes=4)
+    for document in (
+        image(annotations=annotations),
+        image(layers=[descriptor("one", annotations=annotations)]),
+        image(config=descriptor("config", CONFIG, annotations=annotations)),
+        image(subject=descriptor("subject", annotations=annotations)),
+    ):
+        assert within(Bounds(annotations=2, annotation_bytes=5), document).references
+        with pytest.raises(ManifestInvalid, match="more than 1 annotations"):
+            within(many, document)
+        with pytest.raises(ManifestInvalid, match="annotations of more than 4 bytes"):
+            within(large, document)
+
+
+def test_bound_of_depth_counts_the_document_itself() -> None:
+    document = image(other=[[{}]])
+    assert within(Bounds(depth=4), document).references
+    with pytest.raises(ManifestInvalid, match="deeper than 3 levels"):
+        within(Bounds(depth=3), document)
 
 
 ANY: st.SearchStrategy[object] = (

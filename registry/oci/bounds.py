@@ -1,0 +1,21 @@
+"""How much one manifest may hold within its bytes: what is cheap to write may be dear to read, to keep or to list."""
+
+from dataclasses import dataclass
+
+DEPTH = 64
+DESCRIPTORS = 4096
+ANNOTATIONS = 1024
+ANNOTATION_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Levels of JSON, descriptors in one list, and of the annotations of one object their number and their bytes."""
+
+    depth: int = DEPTH
+    descriptors: int = DESCRIPTORS
+    annotations: int = ANNOTATIONS
+    annotation_bytes: int = ANNOTATION_BYTES
+
+
+USUAL = Bounds()
