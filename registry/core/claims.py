@@ -31,7 +31,7 @@ class Claim:
         now = self._clock()
         if self.token is None or now - self._renewed_at < RENEWAL_MS:
             return
-        with self._database.write() as tx:
+        with self._database.write(durable=False) as tx:
             if not uploads.renew(tx, self._upload_id, self.token, now + CLAIM_MS):
                 raise StagedBusy("the session was ended or taken over: this writer was silent for too long")
         self._renewed_at = now
@@ -41,7 +41,7 @@ class Claim:
         if self.token is None:
             return
         # A claim that is not given back lapses by itself, and what was done under it is done.
-        with suppress(DatabaseError), self._database.write() as tx:
+        with suppress(DatabaseError), self._database.write(durable=False) as tx:
             uploads.release(tx, self._upload_id, self.token)
 
 
@@ -51,7 +51,7 @@ def claim(database: Database, upload_id: str, *, locks: bool, clock: Callable[[]
     taken = Claim(database, upload_id, token, clock)
     if token:
         now = clock()
-        with database.write() as tx:
+        with database.write(durable=False) as tx:
             if not uploads.claim(tx, upload_id, token, now=now, until=now + CLAIM_MS):
                 raise StagedBusy("another writer has the session")
     return taken

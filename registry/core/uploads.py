@@ -1,8 +1,11 @@
 """Upload sessions: bytes arrive in pieces, in order, from any connection and through any process.
 
-What a session has is what its row says: bytes are durable before the row counts them, and bytes beyond it are dropped
-when the session goes on. A digest is computed while the bytes pass. The hash object stays in this process's memory
-between two requests, and the row keeps the digest of what it counts; only when neither serves are the bytes read again.
+What a session has is what its row says: bytes are kept before the row counts them, and bytes beyond it are dropped when
+the session goes on. A session survives the end of any process; a loss of power it survives from its first few megabytes
+on, since smaller content is sent again sooner than a disk has been waited for. What it becomes survives everything.
+
+A digest is computed while the bytes pass. The hash object stays in this process's memory between two requests, and the
+row keeps the digest of what it counts; only when neither serves are the bytes read again.
 """
 
 import secrets
@@ -25,6 +28,9 @@ from storage.metadata import uploads
 from storage.metadata.database import Database, Transaction
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.uploads import UploadRecord
+
+
+SYNCED_BYTES = 4 << 20  # from which on a session is kept through a loss of power
 
 
 class Hashers:
@@ -75,7 +81,7 @@ class Uploads:
         """Begin a session whose content will probably be named by a digest of `algorithm`."""
         staged = self._store.stage()
         try:
-            with self._database.write() as tx:
+            with self._database.write(durable=False) as tx:
                 row = repositories.get_or_create(tx, repository, self._clock())
                 record = UploadRecord(
                     id=secrets.token_urlsafe(24),
@@ -165,11 +171,11 @@ class Uploads:
         self, old: UploadRecord, writer: StagedWriter, size: int, digest: str | None, held: Claim
     ) -> UploadRecord:
         """Keep what the writer has, and make the row say so."""
-        staged = writer.checkpoint()
+        staged = writer.checkpoint(durable=size >= SYNCED_BYTES)
         new = replace(old, staged=staged, size=size, digest=digest, expires_at=self._clock() + self._expiry_ms)
         with ExitStack() as on_error:
             on_error.callback(writer.revoke)
-            with self._database.write() as tx:
+            with self._database.write(durable=size >= SYNCED_BYTES) as tx:
                 if not uploads.advance(tx, old, new, held.token):
                     raise _unknown()
             on_error.pop_all()
