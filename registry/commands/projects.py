@@ -86,10 +86,10 @@ def private(data: Data, name: str) -> Done:
 
 @command.command()
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Delete its repositories with it.")
+@click.option("--force", is_flag=True, help="Delete its repositories with it; they cannot be restored.")
 @on_data
 def delete(data: Data, name: str, *, force: bool) -> Done:
-    """Delete a project that has no repositories."""
+    """Delete a project that has no repositories, for good."""
     return Done(_record(_projects(data).delete(name, force=force)), f"Project {name} was deleted.")
 
 

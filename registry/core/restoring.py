@@ -152,11 +152,11 @@ def _last_version(tx: Transaction, row: RepositoryRecord, tag: str, *, force: bo
     if not changes:
         raise no_such_tag(row.name, tag)
     current = changes[0].digest
-    if current and len(changes) > 1 and changes[1].digest is None and not force:
-        raise Conflict(f"tag '{tag}' was removed and has been set anew, to {current}; force it to move the tag back")
     digest = tag_changes.find_other(tx, row.id, tag, current)
     if digest is None:
         raise Conflict(f"tag '{tag}' has never pointed to anything but {current}")
+    if current and len(changes) > 1 and changes[1].digest is None and not force:
+        raise Conflict(f"tag '{tag}' was removed and has been set anew, to {current}; force it to move the tag back")
     return digest
 
 

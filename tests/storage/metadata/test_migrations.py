@@ -143,6 +143,11 @@ def must_be_marked_and_counted(database: Database) -> None:
         ]
         assert tx.exec_driver_sql("SELECT id, untagged_at FROM manifests ORDER BY 1").all() == [(1, None), (2, 5)]
         assert tx.exec_driver_sql("SELECT used_bytes FROM projects").scalar() == 110 + 7
-        assert tx.exec_driver_sql("SELECT repository_id, tag, digest, user_name, changed_at FROM tag_changes").all() == [
-            (1, "v1", "sha256:8", None, 6)
+        places = "SELECT manifest_id, digest, is_manifest, repository_id FROM manifest_references ORDER BY 1, 2"
+        assert tx.exec_driver_sql(places).all() == [
+            (1, "sha256:1", False, 1),
+            (1, "sha256:9", True, 1),
+            (2, "sha256:1", False, 2),
         ]
+        changes = tx.exec_driver_sql("SELECT repository_id, tag, digest, user_name, changed_at FROM tag_changes")
+        assert changes.all() == [(1, "v1", "sha256:8", None, 6)]
