@@ -1,11 +1,13 @@
 """Cleaning up from time to time, on whichever node gets to it first."""
 
+import secrets
 from collections.abc import Callable
 
-from registry.core.cleaning import Cleaning, LeaseLost
+from registry.core.cleaning import DAY_MS, Cleaning, LeaseLost
+from registry.core.orphans import Orphans
 from storage.blobs import BlobStore
 from storage.clock import now_ms
-from storage.metadata import uploads
+from storage.metadata import leases, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 
@@ -21,7 +23,7 @@ def clean_if_due(cleaning: Cleaning) -> Freed | None:
 
 
 class Sweep:
-    """Drops staged bytes that a process left behind when it died."""
+    """Drops what a process left behind when it died: staged bytes, each time, and once a day objects."""
 
     def __init__(
         self, database: Database, store: BlobStore, *, expiry_seconds: int, clock: Callable[[], int] = now_ms
@@ -30,10 +32,19 @@ class Sweep:
         self._store = store
         self._expiry_ms = expiry_seconds * 1000
         self._clock = clock
+        self._orphans = Orphans(database, store, clock=clock)
 
     def run(self) -> int:
-        """Drop those that no session names, once a session of their age would have expired; tells how many."""
+        """Drop staged bytes that no session names, once a session of their age would have expired; tells how many."""
+        if self._is_daily_due():
+            self._orphans.bury()
         return self._store.sweep(self._clock() - max(self._expiry_ms, SWEEP_AGE_MS), self._is_named)
+
+    def _is_daily_due(self) -> bool:
+        """On one node of all: whoever says so first does it."""
+        now = self._clock()
+        with self._database.write(durable=False) as tx:
+            return leases.take(tx, "orphans", secrets.token_urlsafe(9), now=now, until=now + DAY_MS)
 
     def _is_named(self, text: str) -> bool:
         with self._database.read() as tx:

@@ -33,11 +33,14 @@ _BATCH = 500  # SQLite before 3.32 takes 999 variables a statement
 
 @dataclass(frozen=True, slots=True)
 class BlobRecord:
+    """`damage` is what is wrong with its bytes, which are not served then; None for all that is known."""
+
     id: int
     digest: str
     size: int
     location: str
     created_at: int
+    damage: str | None
 
 
 _COLUMNS = [blobs.c[name] for name in BlobRecord.__slots__]
@@ -65,6 +68,11 @@ def find_many(tx: Connection, digests: Iterable[str]) -> dict[str, BlobRecord]:
     return found
 
 
+def named(tx: Connection, locations: Collection[str]) -> set[str]:
+    """Those of the locations where a blob is."""
+    return set(tx.execute(select(blobs.c.location).where(blobs.c.location.in_(list(locations)))).scalars())
+
+
 def find_linked(tx: Connection, repository_id: int, digest: str) -> BlobRecord | None:
     row = tx.execute(_LINKED, {"repository_id": repository_id, "digest": digest}).one_or_none()
     return BlobRecord(*row) if row else None
@@ -82,7 +90,7 @@ def find_visible(tx: Connection, user_id: int | None, digest: str, *, everything
 
 
 def linked_sizes(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
-    """Sizes in bytes of those digests that the repository has as blobs."""
+    """Sizes in bytes of those digests that the repository has as blobs in good order."""
     wanted = list(digests)
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _BATCH):
@@ -91,6 +99,7 @@ def linked_sizes(tx: Connection, repository_id: int, digests: Iterable[str]) -> 
             .join(repository_blobs, repository_blobs.c.blob_id == blobs.c.id)
             .where(
                 repository_blobs.c.repository_id == repository_id,
+                blobs.c.damage.is_(None),
                 blobs.c.digest.in_(wanted[start : start + _BATCH]),
             )
         )
@@ -105,7 +114,24 @@ def add(tx: Connection, digest: str, size: int, location: str, now: int) -> int:
 
 
 def relocate(tx: Connection, blob_id: int, location: str) -> None:
-    tx.execute(update(blobs).where(blobs.c.id == blob_id).values(location=location))
+    """Let other bytes, which were verified, be the blob's."""
+    tx.execute(update(blobs).where(blobs.c.id == blob_id).values(location=location, damage=None, checked_at=None))
+
+
+def set_damage(tx: Connection, record: BlobRecord, damage: str) -> bool:
+    """Serve the blob no longer until it is pushed again; tells whether it still was as in `record`, and served."""
+    damaged = update(blobs).where(*_is_as(record), blobs.c.damage.is_(None)).values(damage=damage)
+    return tx.execute(damaged).rowcount == 1
+
+
+def set_checked(tx: Connection, record: BlobRecord, now: int) -> bool:
+    """The bytes were read and are right, so nothing is wrong with them any more; tells whether that means the blob."""
+    checked = update(blobs).where(*_is_as(record)).values(damage=None, checked_at=now)
+    return tx.execute(checked).rowcount == 1
+
+
+def _is_as(record: BlobRecord) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return blobs.c.id == record.id, blobs.c.location == record.location
 
 
 def link(tx: Connection, repository_id: int, blob_id: int, now: int) -> None:
@@ -168,8 +194,7 @@ def keep_those_named(tx: Connection, links: Collection[tuple[int, int]]) -> None
     naming = (
         exists()
         .where(blobs.c.id == repository_blobs.c.blob_id, manifest_references.c.digest == blobs.c.digest)
-        .where(manifests.c.id == manifest_references.c.manifest_id)
-        .where(manifests.c.repository_id == repository_blobs.c.repository_id)
+        .where(manifest_references.c.repository_id == repository_blobs.c.repository_id)
         .correlate(repository_blobs)
     )
     tx.execute(update(repository_blobs).where(chosen, naming).values(leased_at=None))
@@ -224,8 +249,8 @@ def lease_named(tx: Connection, repository_id: int, manifest_id: int, now: int) 
     """Lease the blobs that this manifest and no other of the repository names: it is about to go."""
     other = (
         exists()
-        .where(manifests.c.id == manifest_references.c.manifest_id, manifests.c.id != manifest_id)
-        .where(manifests.c.repository_id == repository_id, manifest_references.c.digest == blobs.c.digest)
+        .where(manifest_references.c.repository_id == repository_id, manifest_references.c.digest == blobs.c.digest)
+        .where(manifest_references.c.manifest_id != manifest_id)
         .correlate(blobs)
     )
     released = _named_by(manifest_id).where(~other)
@@ -246,8 +271,8 @@ def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:
     naming = (
         select(manifests.c.digest)
         .join(manifest_references, manifest_references.c.manifest_id == manifests.c.id)
-        .where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
-        .where(manifest_references.c.digest == digest)
+        .where(manifest_references.c.repository_id == repository_id, manifest_references.c.digest == digest)
+        .where(manifests.c.deleted_at.is_(None))
         .limit(1)
     )
     user: str | None = tx.execute(naming).scalar_one_or_none()
@@ -258,6 +283,11 @@ def list_page(tx: Connection, after: int, count: int) -> list[BlobRecord]:
     """Blobs whose ids are larger than `after`, in the order of their ids."""
     page = select(*_COLUMNS).where(blobs.c.id > after).order_by(blobs.c.id).limit(count)
     return [BlobRecord(*row) for row in tx.execute(page)]
+
+
+def list_newest(tx: Connection, count: int) -> list[BlobRecord]:
+    newest = select(*_COLUMNS).order_by(blobs.c.id.desc()).limit(count)
+    return [BlobRecord(*row) for row in tx.execute(newest)]
 
 
 def list_digests(tx: Connection) -> Iterator[str]:
@@ -290,7 +320,7 @@ def count_droppable(tx: Connection, leased_until: int, *, purged_until: int | No
     named = (
         exists()
         .where(manifest_references.c.digest == blobs.c.digest, manifests.c.id == manifest_references.c.manifest_id)
-        .where(manifests.c.repository_id == repository_blobs.c.repository_id, remains)
+        .where(manifest_references.c.repository_id == repository_blobs.c.repository_id, remains)
         .correlate(blobs, repository_blobs)
     )
     due = repository_blobs.c.leased_at <= leased_until
@@ -318,7 +348,7 @@ def count_kept(tx: Connection) -> tuple[int, int, int]:
         exists()
         .where(repository_blobs.c.blob_id == blobs.c.id, manifest_references.c.digest == blobs.c.digest)
         .where(manifests.c.id == manifest_references.c.manifest_id, condition)
-        .where(manifests.c.repository_id == repository_blobs.c.repository_id)
+        .where(manifest_references.c.repository_id == repository_blobs.c.repository_id)
         .correlate(blobs)
         for condition in (manifests.c.deleted_at.is_(None), manifests.c.deleted_at.is_not(None))
     )

@@ -1,5 +1,6 @@
 """Cleaning up while the registry serves: what goes, what stays, and that nothing in between is lost."""
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -12,7 +13,9 @@ from auth.access import Access, Actor
 from registry.core import cleaning
 from registry.core.blobs import Blobs
 from registry.core.cleaning import BACKUP, CLEANING, DAY_MS, HOUR_MS, Cleaning, ClockJumped, LeaseLost, Preview, Rules
+from registry.core.identity import accept
 from registry.core.manifests import Manifests
+from registry.core.orphans import RESTORED_AT, Orphans
 from registry.core.projects import Projects
 from registry.core.repositories import Repository
 from registry.core.uploads import Uploads
@@ -23,7 +26,8 @@ from storage.blobs import StoreUnavailable
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
-from storage.metadata import blobs, clean_ups, leases, projects, repositories, tombstones, uploads
+from storage.legacy import blob_location
+from storage.metadata import blobs, clean_ups, facts, leases, projects, repositories, tombstones, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 from tests.core.images import IMAGE_TYPE, INDEX_TYPE, image, index
@@ -369,6 +373,54 @@ def test_bytes_that_a_dead_process_left_behind_are_swept_and_those_of_a_session_
 
 
 # Objects
+
+
+def orphan(world: World, content: bytes) -> Path:
+    """What a process leaves that dies between the object and its row."""
+    return world.folder / world.store.commit(world.store.stage(), Digest.of(content), 0)
+
+
+def test_objects_that_nothing_names_are_swept_after_a_day_and_no_others(world: World) -> None:
+    world.now = now_ms()
+    accept(world.database, world.store)
+    lost = orphan(world, b"lost")
+    adopted = world.folder / blob_location(Digest.of(b"adopted"))
+    adopted.parent.mkdir(parents=True)
+    adopted.write_bytes(b"adopted")
+    world.push("1", b"layer")
+    sweep = Sweep(world.database, world.store, expiry_seconds=HOUR, clock=world.clock)
+    sweep.run()
+    assert world.clean(grace=30 * DAY_MS) == Freed()
+    world.pass_hours(25)
+    late = orphan(world, b"late")
+    os.utime(late, ns=(world.now * 10**6, world.now * 10**6))
+    sweep.run()
+    assert world.clean(grace=30 * DAY_MS).objects == 1
+    assert not lost.exists()
+    assert late.exists()
+    assert adopted.exists()
+    assert world.has(b"layer")
+
+
+def test_objects_that_came_after_the_copy_which_was_restored_stay_for_a_week(world: World) -> None:
+    world.now = now_ms()
+    accept(world.database, world.store)
+    lost = orphan(world, b"lost")
+    with world.database.write() as tx:
+        facts.set_value(tx, RESTORED_AT, str(world.now))
+    for hours, count in ((6 * 24, 0), (25, 1)):
+        world.pass_hours(hours)
+        assert Orphans(world.database, world.store, clock=world.clock).bury() == count
+    world.clean()
+    assert not lost.exists()
+
+
+def test_nothing_is_swept_in_a_storage_that_may_be_anothers(world: World) -> None:
+    world.now = now_ms() + 2 * DAY_MS
+    orphan(world, b"lost")
+    assert Orphans(world.database, world.store, clock=world.clock).bury() == 0
+    accept(world.database, world.store)
+    assert Orphans(world.database, world.store, clock=world.clock).bury() == 1
 
 
 def test_object_that_cannot_be_deleted_does_not_keep_the_others_and_is_tried_again(
