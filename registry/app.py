@@ -2,7 +2,7 @@
 
 import asyncio
 import ctypes
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +13,14 @@ from starlette.types import ASGIApp
 from auth.access import Access
 from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
+from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
 from registry.config import Config
+from registry.core.admissions import UploadLimits
 from registry.core.blobs import Blobs
 from registry.core.cleaning import Cleaning, Rules, renewal
 from registry.core.gate import Gate
+from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
 from registry.core.manifests import Manifests
 from registry.core.presence import must_be_here, serving
@@ -29,7 +32,7 @@ from registry.core.tokens import Tokens
 from registry.core.uploads import Uploads
 from registry.errors import RequestInvalid
 from registry.jobs.cleaning import Sweep, clean_if_due
-from registry.jobs.timer import repeat
+from registry.jobs.timer import Job, repeat
 from registry.logs import configure
 from registry.metrics import Metrics, share_between_workers
 from registry.observe import Observer
@@ -68,7 +71,7 @@ def prepare(config: Config) -> FirstStart | None:
     """Make the data folder and the database, or bring them up to date; once, before any process serves.
 
     Raises `RequestInvalid` for what cannot work with this configuration, and `Conflict` for places that the registry
-    has left, or is about to leave.
+    has left, or is about to leave, and for a storage that is not its own.
     """
     _must_be_safe(config)
     if config.uses_data:
@@ -77,6 +80,7 @@ def prepare(config: Config) -> FirstStart | None:
     if config.workers > 1:
         share_between_workers(config.data / "metrics")
     with serving(config.data), closing(open_database(config)) as database:
+        must_be_ours(database, open_storage(config), storage_url(config))
         return _first_start(database, config)
 
 
@@ -146,6 +150,22 @@ def s3_options(config: Config) -> S3Options:
     )
 
 
+def upload_limits(config: Config) -> UploadLimits:
+    return UploadLimits(
+        per_account=config.upload_limit_account,
+        per_project=config.upload_limit_project,
+        blob_bytes=config.blob_limit_bytes or None,
+    )
+
+
+def patience(config: Config) -> Patience:
+    return Patience(
+        per_account=config.login_limit,
+        per_address=config.login_limit_address,
+        window_ms=config.login_window_seconds * 1000,
+    )
+
+
 def bounds(config: Config) -> Bounds:
     return Bounds(
         depth=config.manifest_depth_limit,
@@ -211,12 +231,12 @@ def create(config: Config) -> ASGIApp:
 
     keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
     issuer = TokenIssuer(keys.current(), reload=keys.current)
-    accounts = Accounts(database, PasswordChecker(), issuer)
+    accounts = Accounts(database, PasswordChecker(), issuer, patience=patience(config))
     access = Access(is_open=config.ephemeral)
     gate = Gate(database, access, Projects(database, store, quota=config.quota_bytes))
 
     blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
-    uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds)
+    uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds, limits=upload_limits(config))
     manifests = Manifests(database, sparse=config.sparse_manifests, bounds=bounds(config))
     tokens = Tokens(database, access, issuer, lifetime=config.token_seconds, refreshable=config.identity_tokens)
 
@@ -234,8 +254,8 @@ def create(config: Config) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with serving(config.data):
-            jobs = _jobs(config, database, store)
-            repeated = [asyncio.create_task(repeat(work, seconds, threads.general)) for work, seconds in jobs]
+            jobs = _jobs(config, database, store, metrics)
+            repeated = [asyncio.create_task(repeat(job.work, job.seconds, threads.general)) for job in jobs]
             yield
             for task in repeated:
                 task.cancel()
@@ -253,12 +273,12 @@ def create(config: Config) -> ASGIApp:
     return observer
 
 
-def _jobs(config: Config, database: Database, store: BlobStore) -> list[tuple[Callable[[], object], int]]:
-    """Background work, and after about how many seconds each is done again."""
+def _jobs(config: Config, database: Database, store: BlobStore, metrics: Metrics) -> list[Job]:
+    """Background work; what has no interval is not done."""
     cleaning = Cleaning(database, store, cleaning_rules(config))
     sweep = Sweep(database, store, expiry_seconds=config.upload_expiry_seconds)
-    jobs: list[tuple[Callable[[], object], int]] = [
-        (partial(clean_if_due, cleaning), config.gc_seconds),
-        (sweep.run, SWEEP_SECONDS),
+    jobs = [
+        Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds),
+        Job(sweep.run, SWEEP_SECONDS),
     ]
-    return [(work, seconds) for work, seconds in jobs if seconds]
+    return [job for job in jobs if job.seconds]

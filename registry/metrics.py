@@ -11,7 +11,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from storage.clock import now_ms
-from storage.metadata import blobs, uploads
+from storage.metadata import blobs, tombstones, uploads
+from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database, DatabaseError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,6 +43,8 @@ class Metrics:
         )
         self._received = Counter("cove_received_bytes", "Bytes of request bodies.", registry=own)
         self._sent = Counter("cove_sent_bytes", "Bytes of response bodies.", registry=own)
+        self._objects = Counter("cove_cleaned_objects", "Objects deleted by clean-ups.", registry=own)
+        self._bytes = Counter("cove_cleaned_bytes", "Bytes of the objects deleted by clean-ups.", registry=own)
         if shared:
             MultiProcessCollector(self._reported)  # type: ignore[no-untyped-call]
         self._reported.register(_Stored(database))
@@ -52,6 +55,10 @@ class Metrics:
         self._seconds.labels(known, route).observe(seconds)
         self._received.inc(bytes_in)
         self._sent.inc(bytes_out)
+
+    def count_cleaned(self, freed: Freed) -> None:
+        self._objects.inc(freed.objects)
+        self._bytes.inc(freed.freed_bytes)
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -69,10 +76,12 @@ class _Stored(Collector):
             with self._database.read() as tx:
                 count, size = blobs.count(tx)
                 open_uploads = uploads.count(tx, now_ms())
+                waiting, _ = tombstones.count(tx)
         except DatabaseError:
             yield GaugeMetricFamily("cove_database_up", "Whether the database answers.", 0)
             return
         yield GaugeMetricFamily("cove_database_up", "Whether the database answers.", 1)
         yield GaugeMetricFamily("cove_uploads_in_progress", "Upload sessions that are open.", open_uploads)
+        yield GaugeMetricFamily("cove_objects_to_delete", "Objects that no blob names any more.", waiting)
         yield GaugeMetricFamily("cove_blobs", "Blobs stored, each once.", count)
         yield GaugeMetricFamily("cove_storage_used_bytes", "Bytes of the blobs stored, each once.", size)

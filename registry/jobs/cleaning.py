@@ -14,12 +14,16 @@ from storage.metadata.database import Database
 SWEEP_AGE_MS = 60 * 60 * 1000  # at least: bytes are staged a moment before their session's row is there
 
 
-def clean_if_due(cleaning: Cleaning) -> Freed | None:
+def clean_if_due(cleaning: Cleaning, count: Callable[[Freed], None] = lambda _: None) -> Freed | None:
     """One run, unless there is nothing to do or somebody else is at it."""
+    if not cleaning.is_due():
+        return None
     try:
-        return cleaning.run("schedule") if cleaning.is_due() else None
+        freed = cleaning.run("schedule")
     except LeaseLost:
         return None
+    count(freed)
+    return freed
 
 
 class Sweep:

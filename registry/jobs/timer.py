@@ -5,11 +5,20 @@ import logging
 import random
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 from storage.blobs import BlobStoreError
 from storage.metadata.database import DatabaseError
 
 log = logging.getLogger("cove.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work, and after about how many seconds it is done again."""
+
+    work: Callable[[], object]
+    seconds: float
 
 
 async def repeat(work: Callable[[], object], seconds: float, threads: Executor) -> None:

@@ -158,6 +158,15 @@ def test_uploads_in_progress_and_storage_used_are_told(make_registry: Make) -> N
     assert samples(registry, names[0])[()] == 0
 
 
+def test_what_clean_ups_freed_is_told(make_registry: Make) -> None:
+    registry = make_registry(gc_seconds=1, gc_grace_seconds=0)
+    registry.projects.create("team")
+    registry.push_blob("team/app", b"12345")
+    assert eventually(lambda: samples(registry, "cove_cleaned_bytes_total")[()] == 5)
+    assert samples(registry, "cove_cleaned_objects_total")[()] == 1
+    assert samples(registry, "cove_objects_to_delete")[()] == 0
+
+
 def test_labels_stay_few_whatever_clients_ask_for(registry: Registry) -> None:
     names = ("cove_http_requests_total", "cove_http_request_seconds_count")
     for number in range(30):
