@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from storage.blobs import BlobStore, BlobStoreError, StoreUnavailable
-from storage.digest import Digest, Hasher, new_hasher
+from storage.blobs import BlobReader, BlobStore, BlobStoreError, StoreUnavailable
+from storage.digest import Digest, new_hasher
 from storage.locks import held
 
 PIECE = 1 << 20  # bytes read and written at once
@@ -20,6 +21,12 @@ PIECE = 1 << 20  # bytes read and written at once
 
 class BlobDamaged(Exception):
     """The bytes in the old store are not those of the digest, or not to be had; the message says what is the matter."""
+
+
+class Source(Protocol):
+    """Where objects are read: a blob store, or a backup."""
+
+    def open(self, location: str, /) -> BlobReader: ...
 
 
 @dataclass(slots=True)
@@ -83,7 +90,7 @@ class CopyJournal:
 
 
 def copy_blob(
-    source: BlobStore,
+    source: Source,
     location: str,
     target: BlobStore,
     journal: CopyJournal,
@@ -101,12 +108,9 @@ def copy_blob(
     journal.begin(staged)
     try:
         with closing(target.open_staged(staged)) as writer:
-            hasher = new_hasher(digest.algorithm)
-            for piece in _pieces(source, location, size):
-                hasher.update(piece)
+            for piece in verified_pieces(source, location, digest=digest, size=size):
                 writer.append(piece)
                 progress(len(piece))
-            _must_be(digest, hasher)
             copied = writer.commit(digest, size)
             try:
                 journal.add(digest, copied, staged)
@@ -119,18 +123,27 @@ def copy_blob(
     return copied
 
 
-def _must_be(digest: Digest, hasher: Hasher) -> None:
+def verified_pieces(
+    source: Source, location: str, *, digest: Digest, size: int, piece_bytes: int = PIECE
+) -> Iterator[bytes]:
+    """The bytes of an object, in pieces. The iteration raises `StoreUnavailable`, and `BlobDamaged`, at its end at the
+    latest, when they are not those of the digest.
+    """
+    hasher = new_hasher(digest.algorithm)
+    for piece in _pieces(source, location, size, piece_bytes):
+        hasher.update(piece)
+        yield piece
     if hasher.hexdigest() != digest.hex:
         raise BlobDamaged(f"has the digest {digest.algorithm}:{hasher.hexdigest()}")
 
 
-def _pieces(source: BlobStore, location: str, size: int) -> Iterator[bytes]:
+def _pieces(source: Source, location: str, size: int, piece_bytes: int) -> Iterator[bytes]:
     try:
         with closing(source.open(location)) as reader:
             if reader.size != size:
                 raise BlobDamaged(f"has {reader.size} bytes instead of {size}")
-            for offset in range(0, size, PIECE):
-                wanted = min(PIECE, size - offset)
+            for offset in range(0, size, piece_bytes):
+                wanted = min(piece_bytes, size - offset)
                 piece = reader.read(offset, wanted)
                 if len(piece) < wanted:
                     raise BlobDamaged(f"ends after {offset + len(piece)} bytes instead of {size}")

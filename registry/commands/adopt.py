@@ -10,6 +10,7 @@ from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.adoption import Adoption
+from registry.core.identity import must_be_ours
 from registry.core.legacy_files import AdoptionReport
 from registry.values import size_text
 from storage.legacy import LegacyMedium, NotLegacyStorage
@@ -43,6 +44,7 @@ def command(data: Data, path: str, *, verify: bool) -> Done:
     except (NotLegacyStorage, ValueError) as error:
         raise Failure(str(error)) from error
     _must_be_in_place(data, medium)
+    must_be_ours(data.database, data.store, medium.root)
     line = ProgressLine()
     report = Adoption(
         data.database,

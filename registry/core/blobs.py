@@ -4,13 +4,13 @@ A blob's row is inserted only when its bytes are durable, and its bytes go only 
 twice. So a row always names bytes that are there, and whoever pushes what is being deleted writes new bytes elsewhere.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from auth.access import Access, Actor
 from auth.roles import Action
 from registry.core import quotas, repositories
+from registry.core.quarantine import MISSING, look_at, quarantine, wrong_size
 from registry.core.repositories import Repository
 from registry.errors import BlobUnknown, RegistryError, Unsupported
 from registry.oci.names import RepositoryName
@@ -20,8 +20,6 @@ from storage.digest import Digest
 from storage.metadata import blobs, tombstones
 from storage.metadata.blobs import BlobRecord
 from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, Transaction
-
-log = logging.getLogger("cove.blobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,16 @@ class Blobs:
     def open(self, repository: Repository, digest: Digest) -> OpenBlob:
         """Raises `BlobUnknown`, as `stat` does."""
         record = self._must_be_linked(repository, digest)
+        if record.damage:
+            raise _unknown(digest)
         try:
             reader = self._store.open(record.location)
         except BlobMissing:
-            _report(record, "is missing")
+            quarantine(self._database, self._store, record, MISSING)
             raise _unknown(digest) from None
         if reader.size != record.size:
             reader.close()
-            _report(record, f"has {reader.size} bytes instead of {record.size}")
+            quarantine(self._database, self._store, record, wrong_size(record, reader.size))
             raise _unknown(digest)
         return OpenBlob(digest, record.size, reader)
 
@@ -111,7 +111,7 @@ class Blobs:
         damaged = self._find_damaged(digest)
         with self._database.write() as tx:
             record = self._find_source(tx, actor, digest, source)
-            if record is None or record.location == damaged:
+            if record is None or record.damage or record.location == damaged:
                 return False
             now = self._clock()
             row = repositories.get_or_create(tx, repository, now)
@@ -154,8 +154,8 @@ class Blobs:
                 blob_id = blobs.add(tx, str(digest), size, location, now)
             else:
                 blob_id, superseded = known.id, location
-                if known.location == damaged:
-                    superseded = damaged
+                if known.damage or known.location == damaged:
+                    superseded = known.location
                     blobs.relocate(tx, known.id, location)
                 tombstones.add(tx, superseded, now, size)
             with quotas.within(tx, repository_id):
@@ -168,14 +168,12 @@ class Blobs:
         return known.location if known and not self._is_intact(known) else None
 
     def _is_intact(self, record: BlobRecord) -> bool:
-        try:
-            size = self._store.size(record.location)
-        except BlobMissing:
-            _report(record, "is missing")
+        if record.damage:
             return False
-        if size != record.size:
-            _report(record, f"has {size} bytes instead of {record.size}")
-        return size == record.size
+        damage = look_at(self._store, record)
+        if damage:
+            quarantine(self._database, self._store, record, damage)
+        return damage is None
 
     def _must_be_linked(self, repository: Repository, digest: Digest) -> BlobRecord:
         with self._database.read() as tx:
@@ -193,7 +191,7 @@ class Blobs:
         now = self._clock()
         if row is None or leased_at is None or now - leased_at < self._renewal_ms:
             return True
-        with self._database.write() as tx:
+        with self._database.write(durable=False) as tx:
             return blobs.refresh(tx, row.id, record.id, now)
 
     def _find_source(
@@ -211,7 +209,3 @@ class Blobs:
 
 def _unknown(digest: Digest) -> BlobUnknown:
     return BlobUnknown(f"blob {digest} is unknown to this repository", {"digest": str(digest)})
-
-
-def _report(record: BlobRecord, problem: str) -> None:
-    log.critical("blob %s %s at %s: push it again to mend it", record.digest, problem, record.location)

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from registry.app import prepare
 from registry.cli import main
 from registry.config import Config
-from registry.core.moving import COPIERS
+from registry.core.copiers import COPIERS
 from storage.digest import Digest
 from storage.locks import held
 from tests.cli.running import COVE, Serve, Server, environment
@@ -219,7 +219,7 @@ def test_move_that_was_stopped_goes_on_and_copies_nothing_twice(
     copied = journal.read_text().count('"digest"')
     record = json.loads(move(data, "--to-storage", new.as_uri(), "--json"))
     assert (record["blobs"], record["blobs_before"]) == (filled - copied, copied)
-    objects = [path for path in new.rglob("*") if path.is_file()]
+    objects = [path for path in new.rglob("*") if path.is_file() and "notes" not in path.parts]
     if how == signal.SIGKILL:
         # What a copier was killed at just before a line of the journal is not known: an empty file, or a whole copy.
         objects = [path for path in objects if path.stat().st_size]
@@ -269,7 +269,7 @@ def test_finish_prints_a_record_for_scripts(cove: Cove, tmp_path: Path) -> None:
         "blobs": 0,
         "bytes": 0,
         "blobs_before": 0,
-        "rows": 3,
+        "rows": 4,
         "damaged": [],
         "finished": True,
         "settings": {"COVE_STORAGE_URL": storage, "COVE_DATABASE_URL": database},

@@ -23,7 +23,7 @@ def test_server_over_s3_keeps_blobs_there_and_everything_else_in_its_folder(
         auth=("admin", server.password),
     )
     assert pushed.status_code == 201
-    assert len(s3.objects(prefix)) == 1
+    assert len(s3.objects(f"{prefix}/o")) == 1
     assert not (tmp_path / "cove-data" / "blobs").exists()
     assert server.stop() == 0
 

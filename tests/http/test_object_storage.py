@@ -99,8 +99,8 @@ def test_registry_whose_service_fails_is_not_ready_until_it_is_back(registry: Re
 def test_object_that_is_gone_is_a_blob_that_is_unknown(repo: Repo, s3: S3Server, settings: dict[str, object]) -> None:
     digest = repo.push_blob(b"gone")
     prefix = str(settings["storage_url"]).removeprefix(f"s3://{BUCKET}/")
-    (location,) = s3.objects(prefix)
-    s3.delete(f"{prefix}/{location}")
+    (location,) = s3.objects(f"{prefix}/o")
+    s3.delete(f"{prefix}/o/{location}")
     assert repo.http.get(repo.url(f"blobs/{digest}")).status_code == 404
     assert repo.push_blob(b"gone") == digest
     assert repo.http.get(repo.url(f"blobs/{digest}")).content == b"gone"

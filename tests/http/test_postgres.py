@@ -103,4 +103,4 @@ def basic(odd: str) -> str:
 
 def test_data_folder_has_no_records(registry: Registry) -> None:
     registry.push_image("team/app", "1")
-    assert {path.name for path in registry.config.data.iterdir()} <= {"blobs", "uploads", "serving.lock"}
+    assert {path.name for path in registry.config.data.iterdir()} <= {"blobs", "notes", "uploads", "serving.lock"}
