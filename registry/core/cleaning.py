@@ -38,6 +38,7 @@ log = logging.getLogger("cove.cleaning")
 CLEANING, BACKUP = "cleaning", "backup"  # leases: who cleans up, and who needs every object to stay
 LEASE_MS = 60_000
 BATCH = 100
+MANIFESTS = 25  # that are purged at once: each takes a few questions
 OBJECTS = 500  # that are deleted at once
 PAUSE_SECONDS = 0.02  # between two batches, for those who wait to write
 HISTORY = 1000  # runs that are remembered
@@ -202,7 +203,7 @@ class Cleaning:
         now = self._clock()
         last = now if self._rules.at_once else now - self._rules.keep_deleted
         with self._turn() as tx:
-            found = manifests.list_deleted_until(tx, last, BATCH)
+            found = manifests.list_deleted_until(tx, last, MANIFESTS)
             for manifest_id in found:
                 manifests.remove(tx, manifest_id, 0 if self._rules.at_once else now)
         return Freed(manifests=len(found)) if found else None

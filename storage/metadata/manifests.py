@@ -126,8 +126,8 @@ def add(
         "untagged_at": now,
     }
     manifest_id = insert_row(tx, manifests, values)
-    rows = [{"manifest_id": manifest_id, "digest": d, "is_manifest": m} for d, m in references.items()]
-    insert_many(tx, manifest_references, rows)
+    own = {"manifest_id": manifest_id, "repository_id": repository_id}
+    insert_many(tx, manifest_references, [{**own, "digest": d, "is_manifest": m} for d, m in references.items()])
     blobs.keep_named(tx, repository_id, manifest_id)
     usage.charge_manifest(tx, repository_id, len(content))
     return manifest_id
@@ -170,8 +170,8 @@ def list_untagged_until(tx: Connection, last: int, count: int) -> list[int]:
     is_named = (
         exists()
         .where(manifest_references.c.digest == manifests.c.digest, manifest_references.c.is_manifest)
+        .where(manifest_references.c.repository_id == manifests.c.repository_id)
         .where(parent.c.id == manifest_references.c.manifest_id, parent.c.deleted_at.is_(None))
-        .where(parent.c.repository_id == manifests.c.repository_id)
     )
     refers = (
         exists()

@@ -157,8 +157,11 @@ manifest_references = Table(
     "manifest_references",
     metadata,
     Column("manifest_id", Id, _reference("manifests.id"), primary_key=True),
-    Column("digest", Name, primary_key=True, index=True),
+    Column("digest", Name, primary_key=True),
     Column("is_manifest", Boolean, nullable=False),
+    # The manifest's: what many repositories share, such as a base layer, is looked for in one of them.
+    Column("repository_id", Id, nullable=False),
+    Index("ix_manifest_references_repository_id", "repository_id", "digest"),
 )
 
 tags = Table(
@@ -191,7 +194,7 @@ uploads = Table(
     Column("id", Name, primary_key=True),
     Column("repository_id", Id, _reference("repositories.id"), nullable=False, index=True),
     # Whoever began the session; nobody where no accounts exist. Not a reference: the staged bytes outlive an account.
-    Column("user_id", Id),
+    Column("user_id", Id, index=True),
     Column("staged", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("algorithm", Text, nullable=False),

@@ -29,6 +29,10 @@ BLOB_BYTES = """(SELECT coalesce(sum(blobs.size), 0) FROM blobs WHERE EXISTS (
 MANIFEST_BYTES = """(SELECT coalesce(sum(manifests.size), 0) FROM manifests
     JOIN repositories ON repositories.id = manifests.repository_id WHERE repositories.project_id = projects.id)"""
 
+OLD_REFERENCES = """CREATE TABLE old_references AS
+    SELECT manifest_references.*, manifests.repository_id
+    FROM manifest_references JOIN manifests ON manifests.id = manifest_references.manifest_id"""
+
 FIRST_CHANGES = """INSERT INTO tag_changes (repository_id, tag, digest, changed_at)
     SELECT tags.repository_id, tags.name, manifests.digest, tags.updated_at
     FROM tags JOIN manifests ON manifests.id = tags.manifest_id ORDER BY tags.updated_at"""
@@ -45,6 +49,26 @@ def upgrade() -> None:
         is_set = sa.text(f"{column} IS NOT NULL")
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], sqlite_where=is_set, postgresql_where=is_set)
     op.add_column("repositories", sa.Column("deleted_by", sa.Text()))
+
+    # Made anew: SQLite adds no column that may not be null to a table that has rows.
+    op.execute(OLD_REFERENCES)
+    op.drop_table("manifest_references")
+    op.create_table(
+        "manifest_references",
+        sa.Column("manifest_id", Id, nullable=False),
+        sa.Column("digest", Name, nullable=False),
+        sa.Column("is_manifest", sa.Boolean(), nullable=False),
+        sa.Column("repository_id", Id, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["manifest_id"], ["manifests.id"], name=op.f("fk_manifest_references_manifest_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("manifest_id", "digest", name=op.f("pk_manifest_references")),
+    )
+    op.execute("INSERT INTO manifest_references SELECT * FROM old_references")
+    op.drop_table("old_references")
+    op.create_index("ix_manifest_references_repository_id", "manifest_references", ["repository_id", "digest"])
+
+    op.create_index(op.f("ix_uploads_user_id"), "uploads", ["user_id"])
 
     op.add_column("blobs", sa.Column("checked_at", sa.BigInteger()))
     op.add_column("blobs", sa.Column("damage", sa.Text()))
@@ -109,9 +133,13 @@ def downgrade() -> None:
     op.drop_column("tombstones", "size")
     op.drop_column("projects", "used_bytes")
     op.drop_column("projects", "quota_bytes")
+    op.drop_index(op.f("ix_uploads_user_id"), "uploads")
     op.drop_index(op.f("ix_blobs_checked_at"), "blobs")
     op.drop_column("blobs", "damage")
     op.drop_column("blobs", "checked_at")
+    op.drop_index("ix_manifest_references_repository_id", "manifest_references")
+    op.drop_column("manifest_references", "repository_id")
+    op.create_index(op.f("ix_manifest_references_digest"), "manifest_references", ["digest"])
     op.drop_column("repositories", "deleted_by")
     op.add_column("repository_blobs", sa.Column("linked_at", sa.BigInteger(), nullable=False, server_default="0"))
     # What was deleted and could still be restored would come back.
