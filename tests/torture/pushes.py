@@ -126,6 +126,10 @@ class Ledger:
         self.untagged.discard(tag)
         self.tags.setdefault(tag, set()).add(digest)
         expect(put_manifest(client, self.repository, tag, manifest), 201)
+        self.promised(tag, digest)
+
+    def promised(self, tag: str, digest: Digest) -> None:
+        """The registry has said that it has the manifest, and that the tag points to it."""
         self.tags[tag] = {digest}
         self.sure.add(tag)
         self.manifests.add(digest)

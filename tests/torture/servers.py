@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -15,6 +16,7 @@ import httpx
 from tests.cli.running import COVE, environment
 
 PASSWORD = "Correct-horse1"
+_TLS = ssl.create_default_context()  # one for all clients: each would spend longer on its own than on a request
 
 
 class NotReady(Exception):
@@ -36,7 +38,8 @@ class Server:
 
     def client(self, **options: object) -> httpx.Client:
         """A client of the administrator."""
-        return httpx.Client(base_url=self.url, auth=("admin", PASSWORD), timeout=60, **options)  # type: ignore[arg-type]
+        options = {"auth": ("admin", PASSWORD), "timeout": 60, "verify": _TLS, **options}
+        return httpx.Client(base_url=self.url, **options)  # type: ignore[arg-type]
 
     def kill(self) -> None:
         """SIGKILL for every process of the server at once."""
@@ -101,8 +104,8 @@ def start(
     raise NotReady(f"status {process.wait()}: {log.read_text()}")
 
 
-def wait_until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it never came to be so"
         time.sleep(0.02)
