@@ -15,7 +15,9 @@ from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, on_data
 from registry.config import SETTINGS, Config
-from registry.core.moving import BlobCopying, Move, MoveReport
+from registry.core.copiers import BlobCopying, CopyReport, StoreCopies
+from registry.core.identity import make_ours, must_be_ours
+from registry.core.moving import Move
 from registry.core.presence import leave, nobody_serving
 from registry.values import size_text
 from storage.copies import CopyJournal
@@ -76,18 +78,21 @@ def _opened(
     target: Config,
     to_storage: str | None,
     to_database: str | None,
-    progress: Callable[[MoveReport], None],
+    progress: Callable[[CopyReport], None],
 ) -> Iterator[Move]:
     with ExitStack() as stack:
         copying = None
         if to_storage:
             journal = stack.enter_context(CopyJournal.open(_journal(data.config, to_storage)))
-            copying = BlobCopying(data.database, data.store, open_storage(target), journal, progress)
+            source, destination = data.store, open_storage(target)
+            must_be_ours(data.database, source, storage_url(data.config))
+            make_ours(data.database, destination, storage_url(target))
+            copying = BlobCopying(data.database, StoreCopies(source, destination, journal), progress)
         database = stack.enter_context(closing(open_database(target))) if to_database else None
         yield Move(data.database, to_database=database, copying_blobs=copying, progress=progress)
 
 
-def _finish(config: Config, target: Config, move: Move, *, leave_damaged: bool) -> MoveReport:
+def _finish(config: Config, target: Config, move: Move, *, leave_damaged: bool) -> CopyReport:
     with nobody_serving(config.data):
         report = move.finish(leave_damaged=leave_damaged)
         leave(config.data, places(config) - places(target), for_places=places(target))
@@ -115,7 +120,7 @@ def _place(url: str) -> str:
     return str(Path(unquote(parts.path)).resolve()) if parts.scheme in {"", "file", "sqlite"} else url.rstrip("/")
 
 
-def _show(line: ProgressLine, report: MoveReport) -> None:
+def _show(line: ProgressLine, report: CopyReport) -> None:
     if line.is_due:
         known = f"{report.blobs + report.blobs_before:,} blobs, {size_text(report.bytes)} copied"
         line.show(f"{known}, {report.rows:,} records" if report.rows else known)
@@ -124,7 +129,7 @@ def _show(line: ProgressLine, report: MoveReport) -> None:
 _NEXT = "Now stop every server of this registry, and finish with the same command and --finish."
 
 
-def _counts(report: MoveReport) -> list[str]:
+def _counts(report: CopyReport) -> list[str]:
     lines = [
         f"Blobs copied: {report.blobs:,}, {size_text(report.bytes)}; copied before: {report.blobs_before:,}.",
     ]

@@ -3,12 +3,16 @@
 Identifiers stay, and so do the counters that give out new ones: one that was given out and is gone is not given again.
 """
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     Connection,
     LargeBinary,
     RowMapping,
@@ -16,21 +20,45 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     select,
     text,
     tuple_,
     update,
 )
 
-from storage.metadata.database import insert_many
-from storage.metadata.tables import blobs, metadata, tombstones, uploads
+from storage.metadata.database import Database, insert_many
+from storage.metadata.errors import DatabaseError
+from storage.metadata.tables import (
+    blobs,
+    clean_ups,
+    facts,
+    leases,
+    login_failures,
+    manifests,
+    metadata,
+    repository_blobs,
+    tombstones,
+    uploads,
+)
 
 ROWS = 500
 LARGE_ROWS = 16  # of a table whose rows may have megabytes each
 
+Tables = frozenset[Table]
+
 # What is about staged places and objects of one blob store, and means nothing beside another.
 _OF_A_STORE = frozenset({uploads, tombstones})
 
+# What means nothing any more when it comes back later: beside the same store, and beside another one.
+PASSING: Tables = frozenset({uploads, leases})
+PASSING_OR_OF_A_STORE: Tables = PASSING | _OF_A_STORE
+
+# What changes all the time, and is no loss, or never changes without something that is compared.
+_UNIMPORTANT = frozenset({uploads, leases, tombstones, login_failures, clean_ups, facts})
+_UNIMPORTANT_COLUMNS = frozenset({blobs.c.checked_at, repository_blobs.c.leased_at, manifests.c.content})
+
+_LEFT_OUT = "was damaged when everything else was copied"
 
 # Where blobs are in another store, by digest; None where they stay. A blob that is not among them keeps its location,
 # at which that store has nothing: it counts as damaged there, until somebody pushes it again.
@@ -42,13 +70,13 @@ def is_empty(tx: Connection) -> bool:
     return not any(tx.execute(select(exists(select(table)))).scalar_one() for table in metadata.sorted_tables)
 
 
-def copy(old: Connection, new: Connection, places: Places) -> Iterator[int]:
-    """Copy every row into an empty database; yields the number of rows of each step.
+def copy(old: Connection, new: Connection, places: Places, without: Tables = frozenset()) -> Iterator[int]:
+    """Copy every row into an empty database, but of the tables `without`; yields the number of rows of each step.
 
     With `places` the blobs are in another store by now: they get their new locations, and what is about the old store
     stays behind.
     """
-    for table in _tables(places):
+    for table in _tables(places, without):
         for page in _pages(old, table, places):
             insert_many(new, table, page)
             yield len(page)
@@ -56,9 +84,9 @@ def copy(old: Connection, new: Connection, places: Places) -> Iterator[int]:
         _set_last_id(new, table, _last_id(old, table))
 
 
-def find_difference(old: Connection, new: Connection, places: Places) -> str | None:
+def find_difference(old: Connection, new: Connection, places: Places, without: Tables = frozenset()) -> str | None:
     """The name of a table whose rows or counter `copy` would not have made like that; None when all are alike."""
-    for table in _tables(places):
+    for table in _tables(places, without):
         # Pages of both end at the same rows, as long as the rows are the same.
         if any(ours != theirs for ours, theirs in zip_longest(_pages(old, table, places), _pages(new, table, None))):
             return table.name
@@ -68,9 +96,46 @@ def find_difference(old: Connection, new: Connection, places: Places) -> str | N
     return None
 
 
+def copy_to_file(
+    database: Database, path: Path, without: Tables, *, compare: bool, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Make a SQLite file of the records, as they all are at one moment; `compare` reads them all again afterwards.
+
+    `progress` gets the number of rows of each step. Raises `DatabaseError`.
+    """
+    path.touch(mode=0o600, exist_ok=False)
+    with closing(Database.open(path)) as file:
+        file.migrate()
+        with database.read() as old, file.write() as new:
+            for count in copy(old, new, None, without):
+                progress(count)
+            if compare and (table := find_difference(old, new, None, without)):
+                raise DatabaseError(f"the copy does not give back what it was given, in its table {table}")
+
+
+def count_rows(tx: Connection) -> dict[str, int]:
+    """How many records there are, by table."""
+    return {
+        table.name: tx.execute(select(func.count()).select_from(table)).scalar_one() for table in metadata.sorted_tables
+    }
+
+
+def fingerprint(tx: Connection) -> str:
+    """A hash of all records that would be missed: another one means that there is something new to keep."""
+    hasher = hashlib.sha256()
+    for table in metadata.sorted_tables:
+        if table in _UNIMPORTANT:
+            continue
+        hasher.update(table.name.encode())
+        for page in _pages(tx, table, None, without=_UNIMPORTANT_COLUMNS):
+            hasher.update(repr([tuple(row.values()) for row in page]).encode())
+    return hasher.hexdigest()
+
+
 def relocate(tx: Connection, places: Mapping[str, str]) -> None:
     """Let the blobs be in another store from now on, and forget what is about the old one."""
-    moved = update(blobs).where(blobs.c.digest == bindparam("blob")).values(location=bindparam("place"))
+    moved = update(blobs).where(blobs.c.digest == bindparam("blob")).values(location=bindparam("place"), damage=None)
+    tx.execute(update(blobs).values(damage=func.coalesce(blobs.c.damage, _LEFT_OUT)))
     rows = [{"blob": digest, "place": location} for digest, location in places.items()]
     for start in range(0, len(rows), ROWS):
         tx.execute(moved, rows[start : start + ROWS])
@@ -78,9 +143,10 @@ def relocate(tx: Connection, places: Mapping[str, str]) -> None:
         tx.execute(delete(table))
 
 
-def _tables(places: Places) -> list[Table]:
+def _tables(places: Places, without: Tables) -> list[Table]:
     """Whose rows are copied: those that others refer to come first."""
-    return [table for table in metadata.sorted_tables if places is None or table not in _OF_A_STORE]
+    left_out = without if places is None else without | _OF_A_STORE
+    return [table for table in metadata.sorted_tables if table not in left_out]
 
 
 def _numbered() -> list[Table]:
@@ -90,11 +156,14 @@ def _numbered() -> list[Table]:
 Page = list[Mapping[str, Any]]
 
 
-def _pages(tx: Connection, table: Table, places: Places) -> Iterator[Page]:
+def _pages(
+    tx: Connection, table: Table, places: Places, *, without: Collection[Column[Any]] = frozenset()
+) -> Iterator[Page]:
     """All rows by their keys, as they are to be in the other database."""
     key = tuple_(*table.primary_key)
-    count = LARGE_ROWS if any(isinstance(column.type, LargeBinary) for column in table.c) else ROWS
-    chosen = select(table).order_by(*table.primary_key).limit(count)
+    columns = [column for column in table.c if column not in without]
+    count = LARGE_ROWS if any(isinstance(column.type, LargeBinary) for column in columns) else ROWS
+    chosen = select(*columns).order_by(*table.primary_key).limit(count)
     rows = tx.execute(chosen).mappings().all()
     while rows:
         yield [_moved(row, table, places) for row in rows]
@@ -105,7 +174,9 @@ def _pages(tx: Connection, table: Table, places: Places) -> Iterator[Page]:
 def _moved(row: RowMapping, table: Table, places: Places) -> Mapping[str, Any]:
     values = dict(row)
     if places is not None and table is blobs:
-        values["location"] = places.get(row["digest"], row["location"])
+        # What was copied was verified on the way.
+        place = places.get(row["digest"])
+        values |= {"location": place, "damage": None} if place else {"damage": row["damage"] or _LEFT_OUT}
     return values
 
 

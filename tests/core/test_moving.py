@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from registry.core import moving
-from registry.core.moving import BlobCopying, Damage, Move, MoveReport
+from registry.core import copiers
+from registry.core.copiers import BlobCopying, CopyReport, Damage, StoreCopies
+from registry.core.moving import Move
 from registry.errors import Conflict
 from storage.blobs import BlobMissing, BlobStore, BlobStoreError, StoreFull
 from storage.copies import CopyJournal
@@ -69,7 +70,7 @@ class World:
             copier = None
             if storage:
                 journal = stack.enter_context(CopyJournal.open(self.folder / "journal"))
-                copier = BlobCopying(self.database, self.old, self.new, journal, self._see)
+                copier = BlobCopying(self.database, StoreCopies(self.old, self.new, journal), self._see)
             yield Move(
                 self.database,
                 to_database=self.new_database if database else None,
@@ -78,7 +79,7 @@ class World:
                 clock=lambda: NOW,
             )
 
-    def _see(self, report: MoveReport) -> None:
+    def _see(self, report: CopyReport) -> None:
         self.seen.append((report.blobs, report.rows))
 
 
@@ -175,7 +176,7 @@ def test_database_alone_is_moved_with_uploads_and_graves_and_locations_stay(worl
         open_upload(tx)
         tombstones.add(tx, "blobs/gone", 1)
     with world.move(storage=False, database=True) as move:
-        assert move.copy() == MoveReport()
+        assert move.copy() == CopyReport()
         report = move.finish()
     assert report.rows == 6  # a project, a repository, a blob, its link, an upload, a grave
     assert place(world.new_database, b"a") == place(world.database, b"a")
@@ -228,7 +229,7 @@ def test_push_between_the_last_look_and_the_last_step_is_not_lost(
     world.push(b"a")
     run = BlobCopying.run
 
-    def run_and_push(copier: BlobCopying, report: MoveReport) -> None:
+    def run_and_push(copier: BlobCopying, report: CopyReport) -> None:
         run(copier, report)
         world.push(b"late")
 
@@ -332,7 +333,7 @@ def test_store_that_loses_what_it_took_ends_the_move(world: World, monkeypatch: 
 def test_failing_store_stops_every_copier_and_the_next_run_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contents = [b"%d" % number for number in range(3 * moving.QUEUE)]
+    contents = [b"%d" % number for number in range(3 * copiers.QUEUE)]
     world.push(*contents)
     stage, made = type(world.new).stage, iter(range(20))
 
@@ -347,7 +348,7 @@ def test_failing_store_stops_every_copier_and_the_next_run_goes_on(
             move.copy()
     with world.move() as move:
         report = move.copy()
-    assert 20 - moving.COPIERS < report.blobs_before <= 20
+    assert 20 - copiers.COPIERS < report.blobs_before <= 20
     assert report.blobs == len(contents) - report.blobs_before
 
 
@@ -355,13 +356,13 @@ def test_interrupted_move_leaves_no_half_copy_and_goes_on(world: World, monkeypa
     world.push(b"x" * (8 << 20), *(b"%d" % number for number in range(100)))
     seen: list[int] = []
 
-    def interrupt(report: MoveReport) -> None:
+    def interrupt(report: CopyReport) -> None:
         seen.append(report.blobs)
         if report.blobs == 10:
             raise KeyboardInterrupt
 
     with CopyJournal.open(world.folder / "journal") as journal:
-        copier = BlobCopying(world.database, world.old, world.new, journal, interrupt)
+        copier = BlobCopying(world.database, StoreCopies(world.old, world.new, journal), interrupt)
         with pytest.raises(KeyboardInterrupt):
             Move(world.database, copying_blobs=copier).copy()
         copied = len(journal.locations)
@@ -372,16 +373,16 @@ def test_interrupted_move_leaves_no_half_copy_and_goes_on(world: World, monkeypa
 
 
 def test_several_blobs_are_copied_at_the_same_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.push(*(b"%d" % number for number in range(moving.COPIERS)))
-    together, has = threading.Barrier(moving.COPIERS, timeout=30), BlobCopying._has
+    world.push(*(b"%d" % number for number in range(copiers.COPIERS)))
+    together, has = threading.Barrier(copiers.COPIERS, timeout=30), StoreCopies._has
 
-    def has_when_all_are_there(copier: BlobCopying, location: str, size: int) -> bool:
+    def has_when_all_are_there(copies: StoreCopies, location: str, size: int) -> bool:
         together.wait()
-        return has(copier, location, size)
+        return has(copies, location, size)
 
-    monkeypatch.setattr(BlobCopying, "_has", has_when_all_are_there)
+    monkeypatch.setattr(StoreCopies, "_has", has_when_all_are_there)
     with world.move() as move:
-        assert move.copy().blobs == moving.COPIERS
+        assert move.copy().blobs == copiers.COPIERS
 
 
 def test_progress_tells_of_blobs_and_then_of_records(world: World) -> None:
