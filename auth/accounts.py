@@ -8,6 +8,7 @@ from auth import throttle
 from auth.access import Actor
 from auth.basic import BadCredentials, Credentials
 from auth.passwords import PasswordChecker, hash_password, is_outdated
+from auth.throttle import USUAL, Patience
 from auth.tokens import BadToken, Claims, TokenIssuer
 from storage.clock import now_ms
 from storage.metadata import users
@@ -29,11 +30,18 @@ class Accounts:
     """Signs accounts in. Thread-safe."""
 
     def __init__(
-        self, database: Database, checker: PasswordChecker, issuer: TokenIssuer, *, clock: Callable[[], int] = now_ms
+        self,
+        database: Database,
+        checker: PasswordChecker,
+        issuer: TokenIssuer,
+        *,
+        patience: Patience = USUAL,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._checker = checker
         self._issuer = issuer
+        self._patience = patience
         self._clock = clock
         self._renewing = threading.Lock()
 
@@ -45,7 +53,7 @@ class Accounts:
         """
         with self._database.read() as tx:
             user = users.find(tx, credentials.username)
-            wait = throttle.wait_ms(tx, credentials.username, address, self._clock())
+            wait = throttle.wait_ms(tx, credentials.username, address, self._clock(), self._patience)
             failed_before = throttle.has_failures(tx, credentials.username, address)
         active = user if user and not user.is_disabled else None
         key = f"{active.id}:{active.credential_version}" if active else f"?{credentials.username}"
@@ -105,4 +113,4 @@ class Accounts:
 
     def _record_failure(self, name: str, address: str) -> None:
         with self._database.write() as tx:
-            throttle.record_failure(tx, name, address, self._clock())
+            throttle.record_failure(tx, name, address, self._clock(), self._patience)

@@ -5,26 +5,42 @@ The owner of an account who signs in from elsewhere is never held up, and nobody
 """
 
 import ipaddress
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from storage.metadata import login_failures
 from storage.metadata.database import Transaction
 
-WINDOW_MS = 15 * 60 * 1000
 LONGEST_MS = 60 * 1000
-FREE_PER_ACCOUNT = 10
-FREE_PER_ADDRESS = 100
 
 
-def wait_ms(tx: Transaction, account: str, address: str, now: int) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How many failures cost no waiting, of an account from an address and of an address, and when they are forgotten:
+    so many milliseconds after the first.
+    """
+
+    per_account: int = 10
+    per_address: int = 100
+    window_ms: int = 15 * 60 * 1000
+
+
+USUAL = Patience()
+
+
+def wait_ms(tx: Transaction, account: str, address: str, now: int, patience: Patience = USUAL) -> int:
     """Milliseconds until the next attempt of this account from this address is heard; 0 for at once."""
-    return max(_pause(tx, origin, free, now) for origin, free in _origins(account, address))
+    since = now - patience.window_ms
+    return max(
+        _pause(tx, _pair(account, address), patience.per_account, since, now),
+        _pause(tx, _everybody(address), patience.per_address, since, now),
+    )
 
 
-def record_failure(tx: Transaction, account: str, address: str, now: int) -> None:
-    login_failures.forget_before(tx, now - WINDOW_MS)
-    for origin, _ in _origins(account, address):
-        login_failures.record(tx, origin, since=now - WINDOW_MS, now=now)
+def record_failure(tx: Transaction, account: str, address: str, now: int, patience: Patience = USUAL) -> None:
+    since = now - patience.window_ms
+    login_failures.forget_before(tx, since)
+    for origin in (_pair(account, address), _everybody(address)):
+        login_failures.record(tx, origin, since=since, now=now)
 
 
 def has_failures(tx: Transaction, account: str, address: str) -> bool:
@@ -36,21 +52,20 @@ def forget_failures(tx: Transaction, account: str, address: str) -> None:
     login_failures.forget(tx, _pair(account, address))
 
 
-def _pause(tx: Transaction, origin: str, free: int, now: int) -> int:
+def _pause(tx: Transaction, origin: str, free: int, since: int, now: int) -> int:
     found = login_failures.find(tx, origin)
-    if found is None or found.count < free or found.first_at < now - WINDOW_MS:
+    if found is None or found.count < free or found.first_at < since:
         return 0
     pause = min(1000 << min(found.count - free, 10), LONGEST_MS)
     return max(found.last_at + pause - now, 0)
 
 
-def _origins(account: str, address: str) -> Iterator[tuple[str, int]]:
-    yield _pair(account, address), FREE_PER_ACCOUNT
-    yield f"{_network(address)} *", FREE_PER_ADDRESS
-
-
 def _pair(account: str, address: str) -> str:
     return f"{_network(address)} {account[:255]}"
+
+
+def _everybody(address: str) -> str:
+    return f"{_network(address)} *"
 
 
 def _network(address: str) -> str:

@@ -141,9 +141,25 @@ class Config:
     identity_tokens: Annotated[
         bool, Rule(values.flag, "Give clients that ask for one a refresh token to keep instead of the password.")
     ] = False
+    login_limit: Annotated[
+        int, Rule(values.whole(1), "Wrong passwords of an account from one address before the next has to wait.")
+    ] = 10
+    login_limit_address: Annotated[
+        int, Rule(values.whole(1), "Wrong passwords from one address, for any account, before the next has to wait.")
+    ] = 100
+    login_window_seconds: Annotated[
+        int, Rule(values.whole(1), "Seconds after which wrong passwords are forgotten.")
+    ] = 900
     upload_expiry_seconds: Annotated[
         int, Rule(values.whole(1), "Seconds after which an upload that nobody continues is dropped.")
     ] = 86_400
+    upload_limit_account: Annotated[int, Rule(values.whole(1), "Uploads that one account may have open at a time.")] = (
+        1000
+    )
+    upload_limit_project: Annotated[
+        int, Rule(values.whole(1), "Uploads that may be open in one project at a time.")
+    ] = 4000
+    blob_limit_bytes: Annotated[int, Rule(values.whole(0), "Largest blob that is taken, in bytes; 0 for any.")] = 0
     gc_seconds: Annotated[
         int,
         Rule(values.whole(0), "Seconds from one clean-up to the next, on one node at a time; 0 for none at all."),

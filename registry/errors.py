@@ -12,7 +12,7 @@ that is raised is a bug and becomes a 500 with no detail.
     +-- NameUnknown, ManifestUnknown, BlobUnknown, BlobUploadUnknown, ManifestBlobUnknown, NotFound   404
     +-- Unsupported                                       405
     +-- Conflict                                          409
-    +-- ManifestTooLarge                                  413
+    +-- BlobTooLarge, ManifestTooLarge                    413
     +-- TooManyTags                                       414
     +-- UnsupportedMediaType                              415
     +-- UploadRangeInvalid, RangeNotSatisfiable           416
@@ -164,6 +164,10 @@ class TooManyTags(RegistryError):
     """More tags in one request than the distribution spec asks a registry to take (section "Pushing Manifests")."""
 
     status, code = 414, "TAG_INVALID"
+
+
+class BlobTooLarge(RegistryError):
+    status, code = 413, "SIZE_INVALID"
 
 
 class ManifestTooLarge(RegistryError):

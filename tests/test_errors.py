@@ -95,6 +95,7 @@ PROVOKED = {
     ),
 }
 ELSEWHERE = {
+    "BlobTooLarge": "security/test_limits.py",
     "Conflict": "core/test_users.py",
     "HeadTooLarge": "http/test_guard.py",
     "InsufficientStorage": "test_errors.py",

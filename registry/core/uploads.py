@@ -17,10 +17,11 @@ from dataclasses import replace
 
 from auth.access import Actor
 from registry.core import quotas, repositories
+from registry.core.admissions import UploadLimits
 from registry.core.blobs import Blobs
 from registry.core.claims import Claim, claim
 from registry.core.repositories import Repository
-from registry.errors import BlobUploadUnknown, DigestInvalid, QuotaExceeded, UploadRangeInvalid
+from registry.errors import BlobTooLarge, BlobUploadUnknown, DigestInvalid, QuotaExceeded, UploadRangeInvalid
 from storage.blobs import BlobMissing, BlobStore, StagedBusy, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest, Hasher, new_hasher
@@ -28,7 +29,6 @@ from storage.metadata import uploads
 from storage.metadata.database import Database, Transaction
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.uploads import UploadRecord
-
 
 SYNCED_BYTES = 4 << 20  # from which on a session is kept through a loss of power
 
@@ -68,21 +68,28 @@ class Uploads:
         blobs: Blobs,
         *,
         expiry_seconds: int,
+        limits: UploadLimits = UploadLimits(),  # noqa: B008  # frozen
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._store = store
         self._blobs = blobs
         self._expiry_ms = expiry_seconds * 1000
+        self._limits = limits
         self._clock = clock
         self._hashers = Hashers()
 
     def start(self, actor: Actor, repository: Repository, algorithm: str = "sha256") -> UploadRecord:
-        """Begin a session whose content will probably be named by a digest of `algorithm`."""
+        """Begin a session whose content will probably be named by a digest of `algorithm`.
+
+        Raises `TooManyRequests` when the account or the project has too many of them.
+        """
         staged = self._store.stage()
         try:
             with self._database.write(durable=False) as tx:
-                row = repositories.get_or_create(tx, repository, self._clock())
+                now = self._clock()
+                row = repositories.get_or_create(tx, repository, now)
+                self._limits.admit(tx, actor.user_id, row.project_id, now)
                 record = UploadRecord(
                     id=secrets.token_urlsafe(24),
                     repository_id=row.id,
@@ -91,7 +98,7 @@ class Uploads:
                     size=0,
                     algorithm=algorithm,
                     digest=None,
-                    expires_at=self._clock() + self._expiry_ms,
+                    expires_at=now + self._expiry_ms,
                 )
                 uploads.add(tx, record)
         except BaseException:
@@ -131,7 +138,7 @@ class Uploads:
         from time to time, for a client that can resume.
 
         Raises `BlobUploadUnknown`, and `UploadRangeInvalid` for a wrong `first_byte` or while another request appends.
-        Raises `QuotaExceeded` when the project can never take so much; the session has ended then.
+        Raises `BlobTooLarge`, and `QuotaExceeded` when the project can never take so much; the session has ended then.
         """
         with _plainly(), ExitStack() as on_error:
             claimed = self._claim(self.find(actor, repository, upload_id))
@@ -216,14 +223,17 @@ class OpenUpload:
         self.size = record.size
 
     def expect(self, length: int) -> None:
-        """Raises `QuotaExceeded` when the project can never take so many bytes more; the session has ended then."""
+        """Raises `BlobTooLarge`, and `QuotaExceeded` when the project can never take so many bytes more; the session
+        has ended then.
+        """
         with self._ending_when_refused():
+            self._owner._limits.must_take(self.size + length)
             quotas.must_not_outgrow(self._project, self.size + length)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then.
 
-        Raises `QuotaExceeded` as `expect` does.
+        Raises what `expect` does.
         """
         self.expect(len(data))
         with _plainly():
@@ -272,7 +282,7 @@ class OpenUpload:
         """What does not fit is not kept for another try, which would end likewise."""
         try:
             yield
-        except QuotaExceeded:
+        except (BlobTooLarge, QuotaExceeded):
             self._writer.close()
             self._owner._drop(self.record)
             self._finished = True

@@ -94,6 +94,20 @@ def count(tx: Connection, now: int) -> int:
     return tx.execute(select(func.count()).select_from(uploads).where(uploads.c.expires_at > now)).scalar_one()
 
 
+def count_of_user(tx: Connection, user_id: int | None, now: int) -> int:
+    """How many sessions the account has open; of nobody, how many nobody in particular has."""
+    # Not IS NOT DISTINCT FROM, for which PostgreSQL uses no index.
+    own = uploads.c.user_id.is_(None) if user_id is None else uploads.c.user_id == user_id
+    return tx.execute(select(func.count()).select_from(uploads).where(own, uploads.c.expires_at > now)).scalar_one()
+
+
+def count_in_project(tx: Connection, project_id: int, now: int) -> int:
+    """How many sessions are open in a project."""
+    own = select(repositories.c.id).where(repositories.c.project_id == project_id)
+    inside = uploads.c.repository_id.in_(own), uploads.c.expires_at > now
+    return tx.execute(select(func.count()).select_from(uploads).where(*inside)).scalar_one()
+
+
 def list_expired(tx: Connection, now: int, count: int) -> list[str]:
     """Ids of sessions that nobody continued in time, the oldest first."""
     expired = select(uploads.c.id).where(uploads.c.expires_at <= now)

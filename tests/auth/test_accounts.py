@@ -9,7 +9,7 @@ import pytest
 from auth.accounts import Accounts, Throttled
 from auth.basic import BadCredentials, Credentials
 from auth.passwords import MAX_WAITING, PasswordChecker, TooBusy
-from auth.throttle import FREE_PER_ACCOUNT
+from auth.throttle import USUAL
 from auth.tokens import BadToken, Grant, SigningKey, TokenIssuer
 from storage.metadata import users
 from storage.metadata.database import Database
@@ -142,7 +142,7 @@ def test_too_many_who_wait_are_told_to_come_back(world: World, monkeypatch: pyte
 
 @pytest.mark.parametrize("name", ["dev", "nobody"])
 def test_guesser_must_wait_and_no_hash_is_spent_on_it(world: World, name: str) -> None:
-    world.fail(FREE_PER_ACCOUNT, name=name)
+    world.fail(USUAL.per_account, name=name)
     spent = len(world.hashes.checked)
     with pytest.raises(Throttled) as throttled:
         world.sign_in(name=name)
@@ -152,7 +152,7 @@ def test_guesser_must_wait_and_no_hash_is_spent_on_it(world: World, name: str) -
 
 
 def test_wait_ends_and_the_right_password_signs_in(world: World) -> None:
-    world.fail(FREE_PER_ACCOUNT)
+    world.fail(USUAL.per_account)
     world.clock.ms += 999
     with pytest.raises(Throttled) as throttled:
         world.sign_in()
@@ -162,7 +162,7 @@ def test_wait_ends_and_the_right_password_signs_in(world: World) -> None:
 
 
 def test_failure_after_a_wait_makes_the_next_one_longer(world: World) -> None:
-    world.fail(FREE_PER_ACCOUNT)
+    world.fail(USUAL.per_account)
     for wait in (1, 2, 4, 8, 16, 32, 60, 60):
         with pytest.raises(Throttled) as throttled:
             world.sign_in()
@@ -172,13 +172,13 @@ def test_failure_after_a_wait_makes_the_next_one_longer(world: World) -> None:
 
 
 def test_owner_elsewhere_signs_in_meanwhile(world: World) -> None:
-    world.fail(FREE_PER_ACCOUNT)
+    world.fail(USUAL.per_account)
     assert world.sign_in(address=THERE) == world.dev
 
 
 def test_password_that_was_right_a_moment_ago_is_not_held_up(world: World) -> None:
     world.sign_in()
-    world.fail(FREE_PER_ACCOUNT)
+    world.fail(USUAL.per_account)
     assert world.sign_in() == world.dev
     world.seconds[0] = 61
     with pytest.raises(Throttled):
@@ -186,9 +186,9 @@ def test_password_that_was_right_a_moment_ago_is_not_held_up(world: World) -> No
 
 
 def test_success_makes_the_account_free_again(world: World) -> None:
-    world.fail(FREE_PER_ACCOUNT - 1)
+    world.fail(USUAL.per_account - 1)
     world.sign_in()
-    world.fail(FREE_PER_ACCOUNT)
+    world.fail(USUAL.per_account)
     with pytest.raises(Throttled):
         world.sign_in("wrong")
 
