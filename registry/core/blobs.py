@@ -108,10 +108,14 @@ class Blobs:
         do (distribution spec, section "Mounting a blob from another repository"). A damaged blob is not passed on: the
         client pushes it then, which mends it. Raises `NameUnknown`, `QuotaExceeded`.
         """
-        damaged = self._find_damaged(digest)
+        with self._database.read() as tx:
+            seen = self._find_source(tx, actor, digest, source)
+        # The store is asked of nothing that the account may not see: the time it takes would tell that it is there.
+        if seen is None or not self._is_intact(seen):
+            return False
         with self._database.write() as tx:
             record = self._find_source(tx, actor, digest, source)
-            if record is None or record.damage or record.location == damaged:
+            if record is None or record.damage:
                 return False
             now = self._clock()
             row = repositories.get_or_create(tx, repository, now)
