@@ -13,6 +13,7 @@ from registry.core.manifests import Sparse, may_lack
 from registry.core.repositories import Repository, must_have_existed
 from registry.core.tags import no_such_tag
 from registry.errors import Conflict, NotFound
+from registry.oci.bounds import Bounds
 from registry.oci.manifests import Manifest
 from storage.clock import now_ms
 from storage.digest import Digest
@@ -24,6 +25,8 @@ from storage.metadata.repositories import RepositoryRecord
 from storage.metadata.tags import TagOf
 
 _NAMED = 10  # digests or tags in one message
+# What is stored kept to the bounds of its time, which may be narrower by now.
+_STORED = Bounds(depth=256, descriptors=2**31, annotations=2**31, annotation_bytes=2**31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Restoring:
         missing: dict[str, bool] = {}
         for each in chosen:
             if each.id in lacking:
-                document = Manifest.parse(each.media_type, manifests.content(tx, each.id))
+                document = Manifest.parse(each.media_type, manifests.content(tx, each.id), _STORED)
                 for named in document.references:
                     if named.required and str(named.digest) in lacking[each.id]:
                         missing[str(named.digest)] = may_lack(self._sparse, named)

@@ -141,12 +141,16 @@ class World:
         found, _ = Referrers(self.database).list(self.app, Digest.of(subject), artifact_types=[], after="", count=99)
         return [each["digest"] for each in found]
 
-    def untagged_at(self, content: bytes) -> int | None:
+    def time_of(self, mark: str, content: bytes) -> int | None:
+        """One of the times of a manifest."""
         with self.database.read() as tx:
             own = (manifest_rows.c.digest == sha(content)) & (manifest_rows.c.repository_id == repository_rows.c.id)
-            chosen = select(manifest_rows.c.untagged_at).where(own, repository_rows.c.name == str(self.app.name))
-            untagged_at: int | None = tx.execute(chosen).scalar_one()
-            return untagged_at
+            chosen = select(manifest_rows.c[mark]).where(own, repository_rows.c.name == str(self.app.name))
+            time: int | None = tx.execute(chosen).scalar_one()
+            return time
+
+    def untagged_at(self, content: bytes) -> int | None:
+        return self.time_of("untagged_at", content)
 
     def snapshot(self) -> list[object]:
         """All that clients see."""
@@ -406,6 +410,14 @@ def test_manifest_comes_back_with_what_is_about_it_and_went_with_it_or_later(wor
     assert world.referrers(subject) == [sha(late)]
 
 
+def test_restored_manifest_is_as_old_as_before(world: World) -> None:
+    content = world.push("v1")
+    before = world.time_of("created_at", content)
+    world.delete(content)
+    world.restore(content)
+    assert world.time_of("created_at", content) == before
+
+
 def test_manifest_that_is_there_cannot_be_restored(world: World) -> None:
     content = world.push("v1")
     with pytest.raises(Conflict, match="is not deleted"):
@@ -482,6 +494,7 @@ def test_pushing_a_deleted_manifest_brings_it_back_alone(world: World) -> None:
     world.put("v2", content)
     world.delete(content)
     world.put("v3", content)
+    assert world.time_of("created_at", content) == world.now
     assert world.tags.list(world.app, after="", count=9) == (["v3"], False)
     assert world.manifests.list(world.app, deleted=True, after="", count=9) == ([], False)
 
