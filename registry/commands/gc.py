@@ -21,13 +21,17 @@ PATIENCE_SECONDS = LEASE_MS / 1000 + 5  # by then the lease of a process that di
 @click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and tell what a run would free.")
 @click.option("--free-now", is_flag=True, help="Also take what was deleted and could still be restored.")
+@click.option("--trust-clock", is_flag=True, help="Clean up although the last run ended later than now.")
 @click.option("--history", is_flag=True, help="List the last runs instead.")
 @on_data
-def command(data: Data, *, dry_run: bool, free_now: bool, history: bool) -> Done | list[Record]:
+def command(data: Data, *, dry_run: bool, free_now: bool, trust_clock: bool, history: bool) -> Done | list[Record]:
     """Free the space of what nobody can ask for any more.
 
     Servers do so by themselves, and may go on serving meanwhile. With --free-now nothing that was deleted can be
     restored; a push that was just told that such a layer is here may have to be sent again.
+
+    While the clock is more than an hour behind the last run nothing is cleaned up: one of the two is wrong. When it was
+    the one before, say so once by --trust-clock.
     """
     if history:
         with data.database.read() as tx:
@@ -36,11 +40,11 @@ def command(data: Data, *, dry_run: bool, free_now: bool, history: bool) -> Done
     if dry_run:
         freed = preview.freed()
         return _done("A run would free", freed, preview.kept())
-    freed = _clean(data, free_now=free_now)
+    freed = _clean(data, free_now=free_now, trust_clock=trust_clock)
     return _done("Freed", freed, preview.kept())
 
 
-def _clean(data: Data, *, free_now: bool) -> Freed:
+def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
     line = ProgressLine()
 
     def reached(freed: Freed) -> None:
@@ -48,6 +52,8 @@ def _clean(data: Data, *, free_now: bool) -> Freed:
             line.show(_sentence("Cleaning up: freed", freed))
 
     cleaning = Cleaning(data.database, data.store, cleaning_rules(data.config, at_once=free_now), reached=reached)
+    if trust_clock:
+        cleaning.believe_the_clock()
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     try:
         while True:

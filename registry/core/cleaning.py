@@ -22,11 +22,12 @@ and was replaced finds its lease gone before it changes anything.
 
 import logging
 import secrets
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped, WatchedClock
 from registry.errors import Conflict
 from storage.blobs import BlobStore
 from storage.clock import now_ms
@@ -42,8 +43,6 @@ MANIFESTS = 25  # that are purged at once: each takes a few questions
 OBJECTS = 500  # that are deleted at once
 PAUSE_SECONDS = 0.02  # between two batches, for those who wait to write
 HISTORY = 1000  # runs that are remembered
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,6 @@ class LeaseLost(Conflict):
     """Somebody else cleans up, or this process was silent for so long that somebody else may."""
 
 
-class ClockJumped(Conflict):
-    """What is old cannot be told from what is new."""
-
-
 class Cleaning:
     """One cleaner. `reached` is told what has gone so far, after each step."""
 
@@ -97,7 +92,9 @@ class Cleaning:
         self._clock = clock
         self._reached = reached
         self._holder = secrets.token_urlsafe(9)
-        self._started = (0, 0.0)
+        self._watched = WatchedClock(clock)
+        self._stopping = threading.Event()
+        self._refusal = ""
 
     def is_due(self) -> bool:
         """Whether there is anything to do; a question, and no write."""
@@ -119,22 +116,51 @@ class Cleaning:
 
         Raises `LeaseLost`, `ClockJumped`, `BlobStoreError`, `DatabaseError`; what has gone until then is noted too.
         """
-        self._started = self._clock(), time.monotonic()
-        with self._turn() as tx:
-            self._must_be_later_than_before(tx)
-            run = clean_ups.begin(tx, cause, self._clock())
+        run = self._begin(cause)
         freed, error = Freed(), None
         try:
             for step in self._steps():
                 freed += step
                 self._reached(freed)
-                time.sleep(PAUSE_SECONDS)
+                if self._stopping.wait(PAUSE_SECONDS):
+                    break
         except Exception as failure:
             error = str(failure)
             raise
         finally:
             self._note(run, freed, error)
         return freed
+
+    def stop(self) -> None:
+        """Have a run end after its next step, and those to come after their first."""
+        self._stopping.set()
+
+    def believe_the_clock(self) -> None:
+        """Forget runs that ended later than now: the clock was wrong then."""
+        with self._database.write() as tx:
+            clean_ups.forget_later(tx, self._clock())
+
+    def _begin(self, cause: str) -> int:
+        try:
+            with self._turn() as tx:
+                self._must_be_later_than_before(tx)
+                run = clean_ups.begin(tx, cause, self._watched.now())
+        except ClockJumped as error:
+            self._refuse(cause, str(error))
+            raise
+        self._refusal = ""
+        return run
+
+    def _refuse(self, cause: str, refusal: str) -> None:
+        """Note it once, for it stays so until somebody sets the clock."""
+        if refusal == self._refusal:
+            return
+        self._refusal = refusal
+        log.error(refusal)
+        with self._database.write() as tx:
+            if [run.error for run in clean_ups.list_newest(tx, 1)] != [refusal]:
+                now = self._clock()
+                clean_ups.note(tx, clean_ups.begin(tx, cause, now), Freed(), finished_at=now, error=refusal)
 
     def _note(self, run: int, freed: Freed, error: str | None) -> None:
         with self._database.write() as tx:
@@ -147,22 +173,15 @@ class Cleaning:
     @contextmanager
     def _turn(self) -> Iterator[Transaction]:
         """A write transaction of the one cleaner. Raises `LeaseLost`, `ClockJumped`."""
-        self._must_not_jump()
-        now = self._clock()
+        now = self._watched.now()
         with self._database.write() as tx:
             if not leases.take(tx, CLEANING, self._holder, now=now, until=now + LEASE_MS):
                 raise LeaseLost("another process is cleaning up")
             yield tx
 
-    def _must_not_jump(self) -> None:
-        wall, monotonic = self._started
-        passed = self._clock() - wall
-        if abs(passed - (time.monotonic() - monotonic) * 1000) > DAY_MS:
-            raise ClockJumped("the clock has jumped by more than a day: nothing more is cleaned up now")
-
     def _must_be_later_than_before(self, tx: Transaction) -> None:
         last = clean_ups.last_finished(tx)
-        if last is not None and last > self._clock() + HOUR_MS:
+        if last is not None and last > self._watched.now() + HOUR_MS:
             raise ClockJumped("the clock is behind the last clean-up by more than an hour: nothing is cleaned up")
 
     def _steps(self) -> Iterator[Freed]:
@@ -182,7 +201,7 @@ class Cleaning:
     # Each does one batch, and gives None when there is nothing left for it.
 
     def _end_uploads(self) -> Freed | None:
-        now = self._clock()
+        now = self._watched.now()
         with self._turn() as tx:
             staged = [uploads.expire(tx, upload_id, now) for upload_id in uploads.list_expired(tx, now, BATCH)]
         for place in filter(None, staged):
@@ -190,7 +209,7 @@ class Cleaning:
         return Freed(uploads=len(staged)) if staged else None
 
     def _trash_untagged(self) -> Freed | None:
-        now = self._clock()
+        now = self._watched.now()
         if self._rules.untagged is None:
             return None
         with self._turn() as tx:
@@ -200,7 +219,7 @@ class Cleaning:
         return Freed() if found else None
 
     def _purge_manifests(self) -> Freed | None:
-        now = self._clock()
+        now = self._watched.now()
         last = now if self._rules.at_once else now - self._rules.keep_deleted
         with self._turn() as tx:
             found = manifests.list_deleted_until(tx, last, MANIFESTS)
@@ -209,7 +228,7 @@ class Cleaning:
         return Freed(manifests=len(found)) if found else None
 
     def _drop_links(self) -> Freed | None:
-        now = self._clock()
+        now = self._watched.now()
         with self._turn() as tx:
             found = blobs.list_leased_until(tx, now - self._rules.lease, BATCH)
             blobs.keep_those_named(tx, found)
@@ -217,14 +236,14 @@ class Cleaning:
         return Freed(links=dropped) if found else None
 
     def _bury_blobs(self) -> Freed | None:
-        delete_after = self._clock() + self._rules.reading
+        delete_after = self._watched.now() + self._rules.reading
         with self._turn() as tx:
             found = blobs.has_unlinked(tx)
             sizes = blobs.bury_unlinked(tx, delete_after, BATCH)
         return Freed(blobs=len(sizes)) if found else None
 
     def _delete_objects(self) -> Freed | None:
-        now = self._clock()
+        now = self._watched.now()
         with self._turn() as tx:
             due = {} if leases.is_held(tx, BACKUP, now=now) else tombstones.list_due(tx, now, OBJECTS)
         if not due:

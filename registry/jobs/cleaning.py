@@ -3,7 +3,8 @@
 import secrets
 from collections.abc import Callable
 
-from registry.core.cleaning import DAY_MS, Cleaning, LeaseLost
+from registry.core.cleaning import Cleaning, LeaseLost
+from registry.core.clocks import DAY_MS, ClockJumped
 from registry.core.orphans import Orphans
 from storage.blobs import BlobStore
 from storage.clock import now_ms
@@ -15,12 +16,12 @@ SWEEP_AGE_MS = 60 * 60 * 1000  # at least: bytes are staged a moment before thei
 
 
 def clean_if_due(cleaning: Cleaning, count: Callable[[Freed], None] = lambda _: None) -> Freed | None:
-    """One run, unless there is nothing to do or somebody else is at it."""
+    """One run, unless there is nothing to do, somebody else is at it, or the clock cannot be believed."""
     if not cleaning.is_due():
         return None
     try:
         freed = cleaning.run("schedule")
-    except LeaseLost:
+    except (LeaseLost, ClockJumped):
         return None
     count(freed)
     return freed

@@ -56,9 +56,15 @@ def forget(tx: Connection, run: int) -> None:
     tx.execute(delete(clean_ups).where(clean_ups.c.id == run))
 
 
+def forget_later(tx: Connection, now: int) -> None:
+    """Forget runs that ended after that time."""
+    tx.execute(delete(clean_ups).where(clean_ups.c.finished_at > now))
+
+
 def last_finished(tx: Connection) -> int | None:
-    """When the last run ended, in ms since 1970."""
-    last: int | None = tx.execute(select(func.max(clean_ups.c.finished_at))).scalar_one()
+    """When the last run ended that did not fail, in ms since 1970."""
+    ended = select(func.max(clean_ups.c.finished_at)).where(clean_ups.c.error.is_(None))
+    last: int | None = tx.execute(ended).scalar_one()
     return last
 
 

@@ -15,6 +15,7 @@ from registry.commands import gc
 from registry.config import Config
 from registry.core import cleaning
 from registry.core.blobs import Blobs
+from registry.core.clocks import DAY_MS
 from registry.core.manifests import Manifests
 from registry.core.repositories import Repository
 from registry.core.uploads import Uploads
@@ -22,7 +23,8 @@ from registry.oci.names import Reference, RepositoryName
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
-from storage.metadata import leases, projects
+from storage.metadata import clean_ups, leases, projects
+from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 from tests.core.images import IMAGE_TYPE, image
 
@@ -86,6 +88,17 @@ def test_history_lists_the_runs_that_did_something(cove: Cove) -> None:
     cove("--free-now")
     [run] = json.loads(cove("--history", "--json").stdout)
     assert (run["cause"], run["freed_bytes"], run["error"]) == ("command", 5006, "")
+
+
+def test_clock_that_was_wrong_before_is_told_and_believed_when_asked_for(cove: Cove, data: Path) -> None:
+    with closing(Database.open(data / "cove.db")) as database, database.write() as tx:
+        later = now_ms() + 365 * DAY_MS
+        clean_ups.note(tx, clean_ups.begin(tx, "schedule", later), Freed(objects=1), finished_at=later)
+    refused = cove("--free-now")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "behind the last clean-up by more than an hour" in refused.stderr
+    assert cove("--free-now", "--trust-clock").stdout.startswith("Freed 5.0 kB")
+    assert cove("--free-now").exit_code == 0
 
 
 def test_command_waits_for_another_process_and_gives_up_in_the_end(

@@ -1,5 +1,6 @@
 """Cleaning up while the registry serves: what goes, what stays, and that nothing in between is lost."""
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import pytest
 from auth.access import Access, Actor
 from registry.core import cleaning
 from registry.core.blobs import Blobs
-from registry.core.cleaning import BACKUP, CLEANING, DAY_MS, HOUR_MS, Cleaning, ClockJumped, LeaseLost, Preview, Rules
+from registry.core.cleaning import BACKUP, CLEANING, Cleaning, LeaseLost, Preview, Rules
+from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped
 from registry.core.identity import accept
 from registry.core.manifests import Manifests
 from registry.core.orphans import RESTORED_AT, Orphans
@@ -126,7 +128,6 @@ class World:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleaning, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(cleaning, "DAY_MS", 10**12)  # the test's clock jumps
 
 
 @pytest.fixture(params=ENGINES)
@@ -487,6 +488,24 @@ def test_only_one_process_cleans_up(world: World) -> None:
     assert clean_if_due(world.cleaning()) is None
 
 
+def test_lease_that_was_taken_by_a_wrong_clock_keeps_nobody(world: World) -> None:
+    year = 365 * DAY_MS
+    with world.database.write() as tx:
+        leases.take(tx, CLEANING, "another", now=world.now + year, until=world.now + year + 60_000)
+    world.push_blob(b"old")
+    world.pass_hours(2)
+    assert world.clean().objects == 1
+
+
+def test_run_that_is_to_stop_ends_after_a_step_and_the_next_process_goes_on(world: World) -> None:
+    world.push_blob(b"old")
+    world.pass_hours(2)
+    stopping = world.cleaning()
+    stopping.stop()
+    assert stopping.run("test") == Freed(links=1)
+    assert world.clean() == Freed(blobs=1, objects=1, freed_bytes=3)
+
+
 def test_cleaner_that_slept_until_another_took_over_changes_nothing_more(world: World) -> None:
     for number in range(3):
         world.push_blob(b"%d" % number)
@@ -509,10 +528,14 @@ def test_clock_that_is_behind_the_last_run_is_not_believed(world: World) -> None
     world.pass_hours(-1.1)
     with pytest.raises(ClockJumped):
         world.clean()
+    world.push_blob(b"new")
+    world.pass_hours(-1000)
+    cleaner = world.cleaning(grace=0)
+    cleaner.believe_the_clock()
+    assert cleaner.run("test").blobs == 0
 
 
-def test_clock_that_jumps_during_a_run_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "DAY_MS", DAY_MS)
+def test_clock_that_jumps_during_a_run_ends_it(world: World) -> None:
     world.push_blob(b"old")
     world.pass_hours(2)
     jumping = Cleaning(
@@ -520,6 +543,24 @@ def test_clock_that_jumps_during_a_run_ends_it(world: World, monkeypatch: pytest
     )
     with pytest.raises(ClockJumped):
         jumping.run("test")
+    world.pass_hours(-1000)
+    assert world.clean().objects == 1
+
+
+def test_clock_that_jumps_between_two_runs_is_told_once_and_costs_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.push_blob(b"new")
+    cleaner = world.cleaning()
+    world.pass_hours(1000)
+    for _ in range(3):
+        assert cleaner.is_due()
+        assert clean_if_due(cleaner) is None
+    assert world.has(b"new")
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    with world.database.read() as tx:
+        [refused] = clean_ups.list_newest(tx, 9)
+    assert "has jumped" in str(refused.error)
 
 
 # The history, and what would be
