@@ -23,14 +23,17 @@ import socket
 import ssl
 import sys
 import time
+from asyncio import AbstractServer
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
+import uvloop
 from uvicorn._types import ASGI3Application
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
@@ -38,6 +41,7 @@ from uvicorn.supervisors import Multiprocess
 from registry.guard import Limits, guard
 
 BACKLOG = 2048
+HANDSHAKE_SECONDS = 10
 _FILES = resource.RLIMIT_NOFILE
 _FILES_PER_CONNECTION = 2  # its socket, and what is sent or received
 _FILES_BESIDES = 128  # databases, logs, connections to other services
@@ -149,7 +153,7 @@ def _configuration(
         factory=isinstance(app, _Start),
         interface="asgi3",
         workers=workers,
-        loop="uvloop",
+        loop=f"{Loop.__module__}:{Loop.__name__}",
         http=guard(limits),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         lifespan="on",
@@ -177,6 +181,15 @@ def _serve_here(config: uvicorn.Config, sock: socket.socket) -> int:
 def _is_no_cancellation(record: logging.LogRecord) -> bool:
     """uvicorn says how many requests it cancels at the end of the grace; a traceback for each says no more."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+class Loop(uvloop.Loop):
+    """uvicorn gives clients a minute for the handshake of TLS, during which the guard does not know of them."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> AbstractServer:  # type: ignore[override]  # passed on
+        if options.get("ssl"):
+            options["ssl_handshake_timeout"] = HANDSHAKE_SECONDS
+        return await super().create_server(*arguments, **options)
 
 
 class _Server(uvicorn.Server):
