@@ -209,10 +209,10 @@ class Cleaning:
         return Freed(uploads=len(staged)) if staged else None
 
     def _trash_untagged(self) -> Freed | None:
-        now = self._watched.now()
         if self._rules.untagged is None:
             return None
         with self._turn() as tx:
+            now = self._watched.now()  # in turn: what is about an image that was deleted just now is deleted after it
             found = manifests.list_untagged_until(tx, now - self._rules.untagged, BATCH)
             for manifest_id in found:
                 manifests.delete_softly(tx, manifest_id, now)
