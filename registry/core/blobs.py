@@ -18,7 +18,7 @@ from storage.blobs import BlobMissing, BlobReader, BlobStore, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.metadata import blobs, tombstones
-from storage.metadata.blobs import BlobRecord
+from storage.metadata.blobs import BlobRecord, LeasedBlob
 from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, Transaction
 
 
@@ -54,10 +54,12 @@ class Blobs:
 
         Whoever is told it may name the blob in a manifest for the whole time of grace.
         """
-        record = self._must_be_linked(repository, digest)
-        if not self._is_intact(record) or not self._may_be_named(repository, record):
+        with self._database.read() as tx:
+            row = repositories.find(tx, repository)
+            found = blobs.find_leased(tx, row.id, str(digest)) if row else None
+        if row is None or found is None or not self._is_intact(found.blob) or not self._may_be_named(row.id, found):
             raise _unknown(digest)
-        return record.size
+        return found.blob.size
 
     def open(self, repository: Repository, digest: Digest) -> OpenBlob:
         """Raises `BlobUnknown`, as `stat` does."""
@@ -187,16 +189,16 @@ class Blobs:
             raise _unknown(digest)
         return record
 
-    def _may_be_named(self, repository: Repository, record: BlobRecord) -> bool:
-        """Renew the lease of a blob that no manifest of the repository needs; tells whether the blob is still there."""
-        with self._database.read() as tx:
-            row = repositories.find(tx, repository)
-            leased_at = blobs.find_lease(tx, row.id, record.id) if row else None
+    def _may_be_named(self, repository_id: int, found: LeasedBlob) -> bool:
+        """Renew the lease of a blob that no manifest of the repository needs; tells whether the blob is still there.
+
+        One that a manifest needed a moment ago is: the end of the last such manifest begins a lease.
+        """
         now = self._clock()
-        if row is None or leased_at is None or now - leased_at < self._renewal_ms:
+        if found.leased_at is None or now - found.leased_at < self._renewal_ms:
             return True
         with self._database.write(durable=False) as tx:
-            return blobs.refresh(tx, row.id, record.id, now)
+            return blobs.refresh(tx, repository_id, found.blob.id, now)
 
     def _find_source(
         self, tx: Transaction, actor: Actor, digest: Digest, source: RepositoryName | None

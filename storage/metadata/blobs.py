@@ -43,6 +43,14 @@ class BlobRecord:
     damage: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LeasedBlob:
+    """A blob of a repository, leased since `leased_at` where no manifest of it names the blob; else that is None."""
+
+    blob: BlobRecord
+    leased_at: int | None
+
+
 _COLUMNS = [blobs.c[name] for name in BlobRecord.__slots__]
 _BY_DIGEST = select(*_COLUMNS).where(blobs.c.digest == bindparam("digest"))
 _LINKED = (
@@ -50,6 +58,7 @@ _LINKED = (
     .join(repository_blobs, repository_blobs.c.blob_id == blobs.c.id)
     .where(repository_blobs.c.repository_id == bindparam("repository_id"), blobs.c.digest == bindparam("digest"))
 )
+_LEASED = _LINKED.add_columns(repository_blobs.c.leased_at)
 
 
 def find(tx: Connection, digest: str) -> BlobRecord | None:
@@ -76,6 +85,12 @@ def named(tx: Connection, locations: Collection[str]) -> set[str]:
 def find_linked(tx: Connection, repository_id: int, digest: str) -> BlobRecord | None:
     row = tx.execute(_LINKED, {"repository_id": repository_id, "digest": digest}).one_or_none()
     return BlobRecord(*row) if row else None
+
+
+def find_leased(tx: Connection, repository_id: int, digest: str) -> LeasedBlob | None:
+    """As `find_linked`, with the lease."""
+    row = tx.execute(_LEASED, {"repository_id": repository_id, "digest": digest}).one_or_none()
+    return LeasedBlob(BlobRecord(*row[:-1]), row.leased_at) if row else None
 
 
 def find_visible(tx: Connection, user_id: int | None, digest: str, *, everything: bool) -> BlobRecord | None:
@@ -143,12 +158,6 @@ def link(tx: Connection, repository_id: int, blob_id: int, now: int) -> None:
         return
     usage.charge(tx, repository_id, blob_id)
     tx.execute(update(blobs).where(blobs.c.id == blob_id, blobs.c.unlinked_at.is_not(None)).values(unlinked_at=None))
-
-
-def find_lease(tx: Connection, repository_id: int, blob_id: int) -> int | None:
-    """Since when a blob that no manifest of the repository names is leased; None where one names it."""
-    lease = select(repository_blobs.c.leased_at).where(*_is_link(repository_id, blob_id))
-    return tx.execute(lease).scalar_one_or_none()
 
 
 def refresh(tx: Connection, repository_id: int, blob_id: int, now: int) -> bool:

@@ -302,6 +302,22 @@ def test_i3_blob_of_a_manifest_that_goes_for_good_stays_for_the_time_of_grace(wo
     assert world.has(b"layer")
 
 
+def test_i3_blob_that_goes_while_somebody_asks_for_it_is_unknown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.push_blob(b"layer")
+    world.pass_hours(2)
+    size = world.store.size
+
+    def late(location: str) -> int:
+        found = size(location)
+        world.clean()
+        return found
+
+    monkeypatch.setattr(world.store, "size", late)
+    assert not world.has(b"layer")
+
+
 def test_i3_mounting_a_blob_begins_its_lease(world: World) -> None:
     world.push_blob(b"layer")
     world.pass_hours(1)

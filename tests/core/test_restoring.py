@@ -471,10 +471,10 @@ def test_layer_that_was_pushed_again_is_not_missing(world: World) -> None:
     world.restore(content)
     with world.database.read() as tx:
         row = repositories.find(tx, str(world.app.name))
-        blob = blobs.find(tx, sha(b"layer"))
         assert row
-        assert blob
-        assert blobs.find_lease(tx, row.id, blob.id) is None
+        found = blobs.find_leased(tx, row.id, sha(b"layer"))
+        assert found
+        assert found.leased_at is None
 
 
 def test_index_may_lack_images_where_those_that_are_pushed_may(world: World) -> None:
