@@ -11,8 +11,7 @@ from registry.config import load
 from registry.core import cleaning
 from registry.core.cleaning import Cleaning, LeaseLost
 from storage.metadata.database import DatabaseBusy
-
-LEASE_MS = 500
+from tests.torture.steps import LEASE_MS
 
 
 def clean() -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from registry.core import cleaning
 from storage.blobs import StoreUnavailable
 from storage.metadata.database import DatabaseUnavailable
 
@@ -59,31 +60,46 @@ MANIFESTS = (
     Step("blob.unlinked", "storage.metadata.blobs:unlink"),
     Step("blob.deleted", "registry.core.blobs:Blobs.delete"),
 )
-STEPS = (*UPLOADS, *MANIFESTS)
+CLEANING = (
+    Step("clean-up.begun", "storage.metadata.clean_ups:begin"),
+    Step("clean-up.manifest-removed", "storage.metadata.manifests:remove"),
+    Step("clean-up.manifests-removed", "registry.core.cleaning:Cleaning._purge_manifests"),
+    Step("clean-up.links-dropped", "storage.metadata.blobs:unlink_leased"),
+    Step("clean-up.unlinked", "registry.core.cleaning:Cleaning._drop_links"),
+    Step("clean-up.rows-removed", "storage.metadata.blobs:bury_unlinked"),
+    Step("clean-up.buried", "registry.core.cleaning:Cleaning._bury_blobs"),
+    Step("clean-up.objects-due", "storage.disk:DiskStore.delete_all", "before", records=False),
+    Step("clean-up.objects-gone", "storage.disk:DiskStore.delete_all", records=False),
+    Step("clean-up.tombstones-removed", "storage.metadata.tombstones:remove"),
+    Step("clean-up.done", "registry.core.cleaning:Cleaning._delete_objects"),
+    Step("clean-up.noted", "storage.metadata.clean_ups:note"),
+)
+STEPS = (*UPLOADS, *MANIFESTS, *CLEANING)
+LEASE_MS = 500  # of the one cleaner, so that one that was killed is soon replaced
 
 
 class Orders:
     """What is to happen at which steps, in files that the test and its servers share."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def arm(self, step: Step, action: Action) -> None:
-        self._folder.mkdir(exist_ok=True)
-        (self._folder / f"{step.name}.met").unlink(missing_ok=True)
-        draft = self._folder / f"{step.name}.draft"
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / f"{step.name}.met").unlink(missing_ok=True)
+        draft = self.folder / f"{step.name}.draft"
         draft.write_text(action)
-        draft.rename(self._folder / step.name)
+        draft.rename(self.folder / step.name)
 
     def is_met(self, step: Step) -> bool:
-        return (self._folder / f"{step.name}.met").exists()
+        return (self.folder / f"{step.name}.met").exists()
 
     def let_go(self, step: Step) -> None:
         """Let whoever waits at a step go on."""
-        (self._folder / f"{step.name}.met").unlink()
+        (self.folder / f"{step.name}.met").unlink()
 
     def obey(self, step: Step) -> None:
-        order, met = self._folder / step.name, self._folder / f"{step.name}.met"
+        order, met = self.folder / step.name, self.folder / f"{step.name}.met"
         if not order.exists():
             return
         with suppress(FileNotFoundError):  # another thread has met it
@@ -102,6 +118,7 @@ class Orders:
 
 def install(orders: Orders) -> None:
     """Wrap every function at which there is a step, in this process."""
+    cleaning.LEASE_MS = LEASE_MS
     for step in STEPS:
         module, _, path = step.function.partition(":")
         owner = importlib.import_module(module)

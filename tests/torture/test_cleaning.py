@@ -15,16 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from registry.app import open_database
-from registry.config import Config
 from storage.digest import Digest
-from storage.metadata import blobs, tombstones
 from tests.cli.running import environment
 from tests.torture.amounts import SECONDS
 from tests.torture.pushes import expect, pull_image
 from tests.torture.servers import Crowd, Server, start, wait_until
 from tests.torture.sharers import COMMON, IMAGES, Sharer
-from tests.torture.verdicts import settled
+from tests.torture.verdicts import is_tidy, settled, stored
 
 CLEANER = (sys.executable, "-m", "tests.torture.cleaner")
 
@@ -131,18 +128,3 @@ def empty(server: Server, repository: str) -> None:
     with server.client() as client:
         for digest in map(Digest.of, IMAGES):
             expect(client.delete(f"/v2/{repository}/manifests/{digest}"), 202, 404)
-
-
-def stored(data: Path) -> int:
-    """Bytes of all objects in the folder."""
-    return sum(path.stat().st_size for path in (data / "blobs").rglob("*") if path.is_file())
-
-
-def is_tidy(data: Path) -> bool:
-    """Whether the objects are those of the records, and none waits to be deleted."""
-    database = open_database(Config(data=data))
-    try:
-        with database.read() as tx:
-            return blobs.count(tx)[1] == stored(data) and tombstones.count(tx) == (0, 0)
-    finally:
-        database.close()

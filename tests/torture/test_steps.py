@@ -2,6 +2,8 @@
 done again.
 """
 
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -11,11 +13,12 @@ import httpx
 import pytest
 
 from storage.digest import Digest
+from tests.cli.running import environment
 from tests.cluster.faults import Witness
 from tests.torture.pushes import Ledger, begin, expect, push_blob
 from tests.torture.servers import Server, Start
-from tests.torture.steps import MANIFESTS, STEPS, UPLOADS, Action, Orders, Step
-from tests.torture.verdicts import settled
+from tests.torture.steps import CLEANING, MANIFESTS, STEPS, UPLOADS, Action, Orders, Step
+from tests.torture.verdicts import is_tidy, settled
 
 FAULTY = (sys.executable, "-m", "tests.torture.faulty")
 
@@ -82,6 +85,40 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_at_a_step(
 def test_nothing_acknowledged_is_lost_when_a_step_fails(serve_faulty: Start, orders: Orders) -> None:
     server = serve_faulty()
     settled(server, *(done_again(server, meets(server, orders, step, "fail"), step) for step in (*UPLOADS, *MANIFESTS)))
+
+
+def clean_up(server: Server, orders: Orders) -> "subprocess.CompletedProcess[str]":
+    """`cove gc`, of what nobody needs at this moment."""
+    return subprocess.run(
+        [*FAULTY, str(orders.folder), "gc", "--data", str(server.data)],
+        env=environment(gc_grace_seconds="0", keep_deleted_seconds="0"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("action", ["kill", "fail"])
+def test_nothing_in_use_is_lost_when_a_clean_up_ends_at_a_step_and_the_next_one_ends_it(
+    serve_faulty: Start, orders: Orders, action: Action
+) -> None:
+    server, ledgers = serve_faulty(gc_seconds="0"), []
+    for step in CLEANING:
+        ledgers.append(Ledger(f"library/{step.name}"))
+        with server.client() as client:
+            do_everything(client, ledgers[-1], step.name)
+            orders.arm(step, action)
+            ended = clean_up(server, orders)
+            assert orders.is_met(step)
+            assert ended.returncode == (1 if action == "fail" else -signal.SIGKILL), ended.stderr
+            ledgers[-1].blobs.clear()  # those of images are held to account with them; the others may go
+            ledgers[-1].verify(client)
+            do_everything(client, ledgers[-1], f"{step.name}-again")
+            ledgers[-1].blobs.clear()
+        ended = clean_up(server, orders)
+        assert ended.returncode == 0, ended.stderr
+        assert is_tidy(server.data)
+    settled(server, *ledgers)
 
 
 def test_no_two_steps_have_one_name() -> None:

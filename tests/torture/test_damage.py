@@ -1,0 +1,71 @@
+"""Bytes on the disk that are no longer what they were: no answer has wrong ones, and a push mends them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from storage.digest import Digest
+from tests.torture.pushes import Ledger, expect
+from tests.torture.servers import Start
+
+REPOSITORY = "library/damaged"
+
+
+def path_of(data: Path, digest: Digest) -> Path:
+    [path] = (data / "blobs" / "sha256" / digest.hex[:2]).glob(f"{digest.hex}-*")
+    return path
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def lengthen(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\0")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def link(path: Path) -> None:
+    """A link to a file of the same size, which holds something that nobody may read."""
+    secret = path.with_name("secret")
+    path.rename(secret)
+    path.symlink_to(secret)
+
+
+def shut(path: Path) -> None:
+    """A folder in its place, which not even root reads as a file."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, lengthen, remove, link, shut])
+def test_damaged_layer_is_unknown_and_pushing_the_image_again_mends_it(
+    serve: Start, damage: Callable[[Path], None]
+) -> None:
+    server, ledger = serve(), Ledger(REPOSITORY)
+    with server.client() as client:
+        ledger.push(client, "v1")
+        for digest in ledger.blobs:
+            damage(path_of(server.data, digest))
+        for digest in ledger.blobs:
+            unknown(client, digest)
+        ledger.push(client, "v1")
+        ledger.verify(client)
+    assert "Traceback" not in server.log.read_text()
+
+
+def unknown(client: httpx.Client, digest: Digest) -> None:
+    for method in ("HEAD", "GET"):
+        expect(client.request(method, f"/v2/{REPOSITORY}/blobs/{digest}"), 404)
+    expect(client.get(f"/v2/{REPOSITORY}/blobs/{digest}", headers={"Range": "bytes=0-9"}), 404)
