@@ -45,6 +45,8 @@ class Metrics:
         self._sent = Counter("cove_sent_bytes", "Bytes of response bodies.", registry=own)
         self._objects = Counter("cove_cleaned_objects", "Objects deleted by clean-ups.", registry=own)
         self._bytes = Counter("cove_cleaned_bytes", "Bytes of the objects deleted by clean-ups.", registry=own)
+        self._checked = Counter("cove_scrubbed_blobs", "Blobs read again to see whether they are right.", registry=own)
+        self._read = Counter("cove_scrubbed_bytes", "Bytes of blobs read again.", registry=own)
         if shared:
             MultiProcessCollector(self._reported)  # type: ignore[no-untyped-call]
         self._reported.register(_Stored(database))
@@ -60,6 +62,10 @@ class Metrics:
         self._objects.inc(freed.objects)
         self._bytes.inc(freed.freed_bytes)
 
+    def count_scrubbed(self, size: int) -> None:
+        self._checked.inc()
+        self._read.inc(size)
+
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._reported)
@@ -74,7 +80,7 @@ class _Stored(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             with self._database.read() as tx:
-                count, size = blobs.count(tx)
+                census = blobs.survey(tx)
                 open_uploads = uploads.count(tx, now_ms())
                 waiting, _ = tombstones.count(tx)
         except DatabaseError:
@@ -83,5 +89,8 @@ class _Stored(Collector):
         yield GaugeMetricFamily("cove_database_up", "Whether the database answers.", 1)
         yield GaugeMetricFamily("cove_uploads_in_progress", "Upload sessions that are open.", open_uploads)
         yield GaugeMetricFamily("cove_objects_to_delete", "Objects that no blob names any more.", waiting)
-        yield GaugeMetricFamily("cove_blobs", "Blobs stored, each once.", count)
-        yield GaugeMetricFamily("cove_storage_used_bytes", "Bytes of the blobs stored, each once.", size)
+        yield GaugeMetricFamily("cove_blobs", "Blobs stored, each once.", census.count)
+        yield GaugeMetricFamily("cove_storage_used_bytes", "Bytes of the blobs stored, each once.", census.bytes)
+        yield GaugeMetricFamily("cove_blobs_damaged", "Blobs that have to be pushed again.", census.damaged)
+        age = 0 if census.oldest is None else max(now_ms() - census.oldest, 0) / 1000
+        yield GaugeMetricFamily("cove_oldest_check_seconds", "Age of the oldest reading of a sound blob.", age)

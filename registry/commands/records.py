@@ -38,14 +38,26 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command changed, for scripts, and the sentence that says so to people."""
+    """What a command changed or found, for scripts, the sentence that says so to people, and the exit status."""
 
     record: Record
     sentence: str
+    status: int = 0
 
 
 def on_data(command: Callable[..., Done | list[Record]]) -> Callable[..., None]:
     """Give a command --data, --config and --json, call it with the open data, and print what it returns."""
+
+    @functools.wraps(command)
+    def run(config: Config, **given: Any) -> Done | list[Record]:
+        with _opened(config) as opened:
+            return command(opened, **given)
+
+    return on_config(run)
+
+
+def on_config(command: Callable[..., Done | list[Record]]) -> Callable[..., None]:
+    """Likewise, but with the settings alone: for what is done before there are any data."""
 
     @setting_option("data")
     @config_option
@@ -53,11 +65,12 @@ def on_data(command: Callable[..., Done | list[Record]]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(data: str | None, config: str | None, *, as_json: bool, **given: Any) -> None:
         try:
-            with _opened(load({"data": data, "config": config})) as opened:
-                outcome = command(opened, **given)
+            outcome = command(load({"data": data, "config": config}), **given)
         except (BlobStoreError, DatabaseError, UnknownRole) as error:
             raise Failure(str(error)) from error
         click.echo(_as_json(outcome) if as_json else _as_text(outcome))
+        if isinstance(outcome, Done) and outcome.status:
+            sys.exit(outcome.status)
 
     return run
 

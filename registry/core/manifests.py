@@ -179,6 +179,7 @@ def store(
             now=now,
             pushed_at=pushed_at,
         )
+    manifests.mend(tx, known.id, content)
     if known.media_type != manifest.media_type:
         # The document names no type of its own, and this push calls it something else: the last one counts.
         manifests.set_media_type(tx, known.id, manifest.media_type)

@@ -15,10 +15,11 @@ log = logging.getLogger("cove.jobs")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work, and after about how many seconds it is done again."""
+    """Work, after about how many seconds it is done again, and what ends it early where it may take long."""
 
     work: Callable[[], object]
     seconds: float
+    stop: Callable[[], None] = lambda: None
 
 
 async def repeat(work: Callable[[], object], seconds: float, threads: Executor) -> None:

@@ -294,6 +294,15 @@ def list_page(tx: Connection, after: int, count: int) -> list[BlobRecord]:
     return [BlobRecord(*row) for row in tx.execute(page)]
 
 
+def list_unchecked(tx: Connection, *, never: int, last: int, count: int) -> list[BlobRecord]:
+    """Sound blobs to be read: those that never were and came before `never`, then those that were before `last`."""
+    sound = select(*_COLUMNS).where(blobs.c.damage.is_(None), blobs.c.unlinked_at.is_(None)).limit(count)
+    unread = sound.where(blobs.c.checked_at.is_(None), blobs.c.created_at <= never).order_by(blobs.c.id)
+    read = sound.where(blobs.c.checked_at <= last).order_by(blobs.c.checked_at)
+    rows = tx.execute(unread).all() or tx.execute(read).all()
+    return [BlobRecord(*row) for row in rows]
+
+
 def list_newest(tx: Connection, count: int) -> list[BlobRecord]:
     newest = select(*_COLUMNS).order_by(blobs.c.id.desc()).limit(count)
     return [BlobRecord(*row) for row in tx.execute(newest)]
@@ -319,6 +328,25 @@ def count(tx: Connection) -> tuple[int, int]:
     """How many blobs there are, and their bytes in all."""
     number, size = tx.execute(select(func.count(), func.coalesce(func.sum(blobs.c.size), 0)).select_from(blobs)).one()
     return number, int(size)
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many blobs there are, their bytes, how many are damaged, and since when (in ms) the one has not been read
+    that was read the longest time ago; a push counts as reading. None where there is none.
+    """
+
+    count: int
+    bytes: int
+    damaged: int
+    oldest: int | None
+
+
+def survey(tx: Connection) -> Census:
+    sound = case((blobs.c.damage.is_(None), func.coalesce(blobs.c.checked_at, blobs.c.created_at)))
+    total, size, damaged = func.count(), func.coalesce(func.sum(blobs.c.size), 0), func.count(blobs.c.damage)
+    number, in_all, bad, oldest = tx.execute(select(total, size, damaged, func.min(sound)).select_from(blobs)).one()
+    return Census(number, int(in_all), bad, oldest)
 
 
 def count_droppable(tx: Connection, leased_until: int, *, purged_until: int | None) -> tuple[int, int, int]:

@@ -42,6 +42,7 @@ _HEAD = select(manifests.c.id, manifests.c.digest, manifests.c.media_type, manif
 IS_LIVE = manifests.c.deleted_at.is_(None)
 _HERE = manifests.c.repository_id == bindparam("repository_id")
 _BY_DIGEST = _HEAD.where(_HERE, IS_LIVE, manifests.c.digest == bindparam("digest"))
+_BURIED = select(manifests.c.id).where(_HERE, manifests.c.digest == bindparam("digest"))
 _BY_TAG = _HEAD.join(tags, tags.c.manifest_id == manifests.c.id).where(
     tags.c.repository_id == bindparam("repository_id"), tags.c.name == bindparam("tag")
 )
@@ -106,10 +107,10 @@ def add(
     One that was deleted comes back. `pushed_at` is when it was made, where that was not now.
     """
     created_at = now if pushed_at is None else pushed_at
-    buried = select(manifests.c.id).where(manifests.c.repository_id == repository_id, manifests.c.digest == digest)
-    known: int | None = tx.execute(buried).scalar_one_or_none()
+    known: int | None = tx.execute(_BURIED, {"repository_id": repository_id, "digest": digest}).scalar_one_or_none()
     if known is not None:
         back = {"deleted_at": None, "untagged_at": now, "created_at": created_at, "media_type": media_type}
+        mend(tx, known, content)
         tx.execute(update(manifests).where(manifests.c.id == known).values(back))
         blobs.keep_named(tx, repository_id, known)
         return known
@@ -131,6 +132,18 @@ def add(
     blobs.keep_named(tx, repository_id, manifest_id)
     usage.charge_manifest(tx, repository_id, len(content))
     return manifest_id
+
+
+_MEND = (
+    update(manifests)
+    .where(manifests.c.id == bindparam("manifest_id"), manifests.c.content != bindparam("whole"))
+    .values(content=bindparam("whole"))
+)
+
+
+def mend(tx: Connection, manifest_id: int, content: bytes) -> None:
+    """Give a manifest the content of its digest again, where it has lost it."""
+    tx.execute(_MEND, {"manifest_id": manifest_id, "whole": content})
 
 
 def set_media_type(tx: Connection, manifest_id: int, media_type: str) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from storage.metadata.database import insert_if_absent
-from storage.metadata.tables import tombstones
+from storage.metadata.tables import blobs, tombstones
 
 _BATCH = 500
 
@@ -16,8 +16,9 @@ def add(tx: Connection, location: str, delete_after: int, size: int = 0) -> None
 
 
 def list_due(tx: Connection, now: int, count: int) -> dict[str, int]:
-    """Locations of objects that may be deleted by now, with their sizes."""
-    due = select(tombstones.c.location, tombstones.c.size).where(tombstones.c.delete_after <= now)
+    """Locations of objects that may be deleted by now, with their sizes; never those that a blob has all the same."""
+    is_needed = exists().where(blobs.c.location == tombstones.c.location)
+    due = select(tombstones.c.location, tombstones.c.size).where(tombstones.c.delete_after <= now, ~is_needed)
     return dict(tx.execute(due.order_by(tombstones.c.delete_after).limit(count)).all())
 
 
