@@ -192,4 +192,4 @@ def test_use_follows_whatever_is_done(world: World) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_use_follows_whatever_is_done_for_long(world: World) -> None:
-    play(world, games=20, steps=60)
+    play(world, games=10, steps=50)
