@@ -282,5 +282,5 @@ def test_claim_that_cannot_be_given_back_does_not_undo_what_was_saved(
     two.put(upload, Digest.of(b"saved"))
 
 
-def _busy(*, durable: bool) -> None:  # noqa: ARG001 -- as `write`
+def _busy(*, durable: bool) -> None:
     raise DatabaseBusy("another writer has it")
