@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Text, delete, exists, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, delete, exists, insert, literal, null, select, update
 
 from storage.metadata import tag_changes
 from storage.metadata.database import insert_many, put, until_nul
@@ -29,20 +29,30 @@ class TagOf:
     digest: str
 
 
+_IS_THIS = tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("tag")
+_TARGET = select(tags.c.manifest_id).where(*_IS_THIS)
+_IS_TARGET = manifests.c.id == bindparam("manifest")
+_TAGGED = update(manifests).where(_IS_TARGET).values(untagged_at=None).returning(manifests.c.digest)
+_UNTAGGED = (
+    update(manifests)
+    .where(_IS_TARGET, ~exists().where(tags.c.manifest_id == manifests.c.id))
+    .values(untagged_at=bindparam("now"))
+)
+
+
 def point(
     tx: Connection, repository_id: int, name: str, manifest_id: int, now: int, *, user_name: str | None = None
 ) -> bool:
     """Let a tag point to a manifest; tells whether it did not before."""
-    before = tx.execute(select(tags.c.manifest_id).where(*_is(repository_id, name))).scalar_one_or_none()
+    before = tx.execute(_TARGET, {"repository": repository_id, "tag": name}).scalar_one_or_none()
     row = {"repository_id": repository_id, "name": name, "manifest_id": manifest_id, "updated_at": now}
     put(tx, tags, ("repository_id", "name"), row)
     if before == manifest_id:
         return False
-    tagged = update(manifests).where(manifests.c.id == manifest_id).values(untagged_at=None)
-    digest = tx.execute(tagged.returning(manifests.c.digest)).scalar_one()
+    digest = tx.execute(_TAGGED, {"manifest": manifest_id}).scalar_one()
     tag_changes.add(tx, repository_id, name, digest, user_name=user_name, now=now)
     if before is not None:
-        _mark_untagged(tx, before, now)
+        tx.execute(_UNTAGGED, {"manifest": before, "now": now})
     return True
 
 
@@ -63,12 +73,12 @@ def add_all(
 
 def remove(tx: Connection, repository_id: int, name: str, now: int, *, user_name: str | None = None) -> bool:
     """Drop a tag; tells whether it was there."""
-    gone = delete(tags).where(*_is(repository_id, name)).returning(tags.c.manifest_id)
-    manifest_id = tx.execute(gone).scalar_one_or_none()
+    gone = delete(tags).where(*_IS_THIS).returning(tags.c.manifest_id)
+    manifest_id = tx.execute(gone, {"repository": repository_id, "tag": name}).scalar_one_or_none()
     if manifest_id is None:
         return False
     tag_changes.add(tx, repository_id, name, None, user_name=user_name, now=now)
-    _mark_untagged(tx, manifest_id, now)
+    tx.execute(_UNTAGGED, {"manifest": manifest_id, "now": now})
     return True
 
 
@@ -84,15 +94,6 @@ def remove_all(tx: Connection, of: ColumnElement[bool], now: int, *, user_name: 
 
 def of_manifest(manifest_id: int) -> ColumnElement[bool]:
     return tags.c.manifest_id == manifest_id
-
-
-def _is(repository_id: int, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return tags.c.repository_id == repository_id, tags.c.name == name
-
-
-def _mark_untagged(tx: Connection, manifest_id: int, now: int) -> None:
-    is_tagged = exists().where(tags.c.manifest_id == manifests.c.id)
-    tx.execute(update(manifests).where(manifests.c.id == manifest_id, ~is_tagged).values(untagged_at=now))
 
 
 def find_many(tx: Connection, repository_id: int, names: Iterable[str]) -> dict[str, TagRecord]:
