@@ -27,11 +27,14 @@ from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
+from registry.core.snapshots import Snapshots
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
 from registry.core.uploads import Uploads
 from registry.errors import RequestInvalid
 from registry.jobs.cleaning import Sweep, clean_if_due
+from registry.jobs.scrub import Scrub
+from registry.jobs.snapshots import LOOK_SECONDS, snapshot_if_due
 from registry.jobs.timer import Job, repeat
 from registry.logs import configure
 from registry.metrics import Metrics, share_between_workers
@@ -56,6 +59,7 @@ from storage.stores import open_store
 
 ADMINISTRATOR = "admin"
 SWEEP_SECONDS = 60 * 60
+SCRUB_SECONDS = 60
 READING_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
@@ -257,8 +261,9 @@ def create(config: Config) -> ASGIApp:
             jobs = _jobs(config, database, store, metrics)
             repeated = [asyncio.create_task(repeat(job.work, job.seconds, threads.general)) for job in jobs]
             yield
-            for task in repeated:
+            for task, job in zip(repeated, jobs, strict=True):
                 task.cancel()
+                job.stop()
             await observer.rest()
             threads.close()
             database.close()
@@ -277,8 +282,13 @@ def _jobs(config: Config, database: Database, store: BlobStore, metrics: Metrics
     """Background work; what has no interval is not done."""
     cleaning = Cleaning(database, store, cleaning_rules(config))
     sweep = Sweep(database, store, expiry_seconds=config.upload_expiry_seconds)
+    scrub = Scrub(database, store, bytes_per_second=config.scrub_bytes_per_second, count=metrics.count_scrubbed)
+    data = config.data if config.uses_data else None
+    snapshots = Snapshots(database, store, data, seconds=config.snapshot_seconds, count=config.snapshot_count)
     jobs = [
-        Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds),
+        Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds, cleaning.stop),
         Job(sweep.run, SWEEP_SECONDS),
+        Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
+        Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds)),
     ]
     return [job for job in jobs if job.seconds]

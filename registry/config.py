@@ -173,9 +173,16 @@ class Config:
     keep_deleted_seconds: Annotated[
         int, Rule(values.whole(0), "Seconds in which what was deleted can be restored; it takes up space for so long.")
     ] = 604_800
+    scrub_bytes_per_second: Annotated[
+        int, Rule(values.whole(0), "Rate at which blobs are read again and again, to find damaged ones; 0 never.")
+    ] = 1024 * 1024
     quota_bytes: Annotated[
         int | None, Rule(values.size, "Most bytes that a new project may have in use, such as 10GB; unset: no limit.")
     ] = None
+    snapshot_seconds: Annotated[
+        int, Rule(values.whole(0), "Seconds from one snapshot of the records in the storage to the next; 0 for none.")
+    ] = 3600
+    snapshot_count: Annotated[int, Rule(values.whole(1, 10_000), "Snapshots that are kept.")] = 48
     chunk_min_bytes: Annotated[
         int, Rule(values.whole(0), "Least size of a chunk, told to clients in OCI-Chunk-Min-Length; 0 tells none.")
     ] = 0

@@ -6,11 +6,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import click
 
 from registry.app import database_url, open_database, open_storage, places, storage_url
+from registry.commands.copies import damaged_lines, settings_lines, show, shown
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, on_data
@@ -57,7 +58,7 @@ def command(data: Data, to_storage: str | None, to_database: str | None, *, fini
     _must_lead_elsewhere(data.config, target, to_storage, to_database)
     line = ProgressLine()
     try:
-        with _opened(data, target, to_storage, to_database, partial(_show, line)) as move:
+        with _opened(data, target, to_storage, to_database, partial(show, line)) as move:
             report = _finish(data.config, target, move, leave_damaged=leave_damaged) if finish else move.copy()
     except KeyboardInterrupt:
         raise Failure("stopped; the same command goes on from here") from None
@@ -68,7 +69,7 @@ def command(data: Data, to_storage: str | None, to_database: str | None, *, fini
     settings = {
         name: url for name, url in (("COVE_STORAGE_URL", to_storage), ("COVE_DATABASE_URL", to_database)) if url
     }
-    record = {**asdict(report), "finished": finish, "settings": {name: _shown(url) for name, url in settings.items()}}
+    record = {**asdict(report), "finished": finish, "settings": {name: shown(url) for name, url in settings.items()}}
     return Done(record, "\n".join([*_counts(report), *(_end(settings) if finish else [_NEXT])]))
 
 
@@ -120,12 +121,6 @@ def _place(url: str) -> str:
     return str(Path(unquote(parts.path)).resolve()) if parts.scheme in {"", "file", "sqlite"} else url.rstrip("/")
 
 
-def _show(line: ProgressLine, report: CopyReport) -> None:
-    if line.is_due:
-        known = f"{report.blobs + report.blobs_before:,} blobs, {size_text(report.bytes)} copied"
-        line.show(f"{known}, {report.rows:,} records" if report.rows else known)
-
-
 _NEXT = "Now stop every server of this registry, and finish with the same command and --finish."
 
 
@@ -135,26 +130,12 @@ def _counts(report: CopyReport) -> list[str]:
     ]
     if report.rows:
         lines.append(f"Records copied, and compared one by one: {report.rows:,}.")
-    if report.damaged:
-        lines.append(f"Damaged blobs, left out while the manifests that name them stay: {len(report.damaged):,}.")
-    return lines + [
-        f"  {damage.digest} ({', '.join(damage.repositories) or 'in no repository'}) {damage.what}"
-        for damage in report.damaged
-    ]
+    return lines + damaged_lines("Damaged blobs, left out while the manifests that name them stay", report.damaged)
 
 
 def _end(settings: dict[str, str]) -> list[str]:
     return [
         "It is safe to switch now. Start the registry with",
-        *(f"  {name}={_shown(url)}" for name, url in settings.items()),
+        *settings_lines(settings),
         "The old places were left as they are: delete them when you are sure that nothing is missing.",
     ]
-
-
-def _shown(url: str) -> str:
-    """The address without a password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))

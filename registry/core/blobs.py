@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from auth.access import Access, Actor
 from auth.roles import Action
 from registry.core import quotas, repositories
+from registry.core.cleaning import BACKUP
 from registry.core.quarantine import MISSING, look_at, quarantine, wrong_size
 from registry.core.repositories import Repository
 from registry.errors import BlobUnknown, RegistryError, Unsupported
@@ -17,7 +18,7 @@ from registry.oci.names import RepositoryName
 from storage.blobs import BlobMissing, BlobReader, BlobStore, StagedWriter
 from storage.clock import now_ms
 from storage.digest import Digest
-from storage.metadata import blobs, tombstones
+from storage.metadata import blobs, leases, tombstones
 from storage.metadata.blobs import BlobRecord, LeasedBlob
 from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, Transaction
 
@@ -143,7 +144,10 @@ class Blobs:
             self.reclaim(superseded)
 
     def reclaim(self, location: str) -> None:
-        """Delete an object that a tombstone names, then the tombstone."""
+        """Delete an object that a tombstone names, then the tombstone; during a backup that is for a clean-up to do."""
+        with self._database.read() as tx:
+            if leases.is_held(tx, BACKUP, now=self._clock()):
+                return
         self._store.delete(location)
         with self._database.write() as tx:
             tombstones.remove(tx, [location])

@@ -38,6 +38,11 @@ def must_be_ours(database: Database, store: BlobStore, place: str) -> None:
             f"{place} does not look like the storage of this registry: its note {NAME} is missing, though there should"
             " be blobs. Is it mounted, and the right one? If so, let `cove fsck --repair` accept it"
         )
+    elif known is None and not has_blobs:
+        raise NotOurStorage(
+            f"{place} is the storage of another registry than the database, which is empty. If its records were lost,"
+            " `cove restore --from-store` brings them back; if not, set COVE_STORAGE_URL or COVE_DATABASE_URL right"
+        )
     else:
         raise NotOurStorage(
             f"{place} is the storage of another registry, by its note {NAME}: set COVE_STORAGE_URL or"
