@@ -81,7 +81,9 @@ def _show(line: ProgressLine, report: CheckReport) -> None:
 
 def _counts(report: CheckReport) -> str:
     read = f"; {size_text(report.bytes_read)} read" if report.bytes_read else ""
-    return f"Checked {report.manifests:,} manifests, {report.tags:,} tags, {report.blobs:,} blobs{read}."
+    numbers = ((report.manifests, "manifest"), (report.tags, "tag"), (report.blobs, "blob"))
+    counted = ", ".join(f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in numbers)
+    return f"Checked {counted}{read}."
 
 
 def _record(report: CheckReport) -> Record:
