@@ -29,7 +29,11 @@ def path(given: object) -> Path:
 
 def file(given: object) -> Path:
     found = path(given)
-    if not found.is_file():
+    try:
+        is_there = found.is_file()
+    except OSError:  # no file system has such a name
+        is_there = False
+    if not is_there:
         raise ValueError("must be a file that exists")
     return found
 

@@ -49,7 +49,7 @@ from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull,
 
 SERVICE = "cove"
 TOKEN_PATH = "/service/token"  # noqa: S105
-_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 
 Result = TypeVar("Result")

@@ -109,6 +109,7 @@ def test_variable_is_read_as_what_it_means(name: str, given: str, value: object)
         ("ephemeral", "perhaps", "be true or false"),
         ("workers", "0", "be a whole number from 1 to 256"),
         ("tls_cert", "/no/such/file.pem", "be a file that exists"),
+        ("tls_cert", "/" + "a" * 5000, "be a file that exists"),
         ("tls_key", "/", "be a file that exists"),
         ("public_url", "cove.example", "be http:// or https://"),
         ("public_url", "https://cove.example/registry", "be http:// or https://"),

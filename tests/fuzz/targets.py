@@ -1,0 +1,215 @@
+"""Everything that reads what strangers send, as functions of bytes: each returns, or raises what it documents.
+
+A target also holds what it got to whatever has to be true of it, such as that it is written as it was read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.requests import Request
+
+from auth.basic import BadCredentials, parse_basic
+from auth.scope import MAX_SCOPES, BadScope, format_scope, parse_scopes
+from auth.tokens import BadToken, SigningKey, TokenIssuer
+from registry.config import PREFIX, SETTINGS, Config, ConfigError, load
+from registry.errors import (
+    BlobUploadInvalid,
+    DigestInvalid,
+    ManifestInvalid,
+    NameInvalid,
+    PageInvalid,
+    RangeNotSatisfiable,
+    RequestInvalid,
+    TagInvalid,
+)
+from registry.heads import origin_form
+from registry.oci import media_types
+from registry.oci.documents import parse_object
+from registry.oci.manifests import Manifest
+from registry.oci.names import Reference, RepositoryName, parse_project, parse_tag
+from registry.oci.paging import next_link, parse_count
+from registry.oci.ranges import parse_content_range, parse_range
+from registry.values import networks
+from registry.web import Origin
+from storage.digest import Digest, InvalidDigest
+
+PROXIES = networks("127.0.0.0/8,::1")
+
+
+@dataclass(frozen=True)
+class Target:
+    read: Callable[[bytes], object]
+    raises: tuple[type[Exception], ...] = ()
+
+    def __call__(self, content: bytes) -> bool:
+        """Whether the content was taken; it is refused by the documented errors only."""
+        try:
+            self.read(content)
+        except self.raises:
+            return False
+        return True
+
+
+def text(content: bytes) -> str:
+    """As header fields arrive."""
+    return content.decode("latin-1")
+
+
+def repository(content: bytes) -> None:
+    name = RepositoryName.parse(text(content))
+    assert RepositoryName.parse(str(name)) == name
+    assert len(str(name)) <= 255
+
+
+def reference(content: bytes) -> None:
+    found = Reference.parse(text(content))
+    assert str(found) == text(content)
+    assert (found.tag is None) != (found.digest is None)
+
+
+def tag(content: bytes) -> None:
+    assert parse_tag(text(content)) == text(content)
+
+
+def digest(content: bytes) -> None:
+    assert str(Digest.parse(text(content))) == text(content)
+
+
+def media_type(content: bytes) -> None:
+    given = text(content)
+    found = media_types.essence(given)
+    if media_types.is_media_type(given):
+        assert given.isascii()
+        assert found is not None
+        assert media_types.essence(found) == found
+    media_types.is_distributable(given)
+    media_types.names_manifest(given)
+
+
+def manifest(content: bytes) -> None:
+    """The first line is the Content-Type."""
+    pushed_as, _, document = content.partition(b"\n")
+    found = Manifest.parse(text(pushed_as) or None, document)
+    assert found.media_type in media_types.MANIFEST_TYPES
+    assert len({(reference.digest, reference.kind) for reference in found.references}) == len(found.references)
+    assert all(reference.size >= 0 for reference in found.references)
+    assert Manifest.parse(found.media_type, document) == found
+
+
+def ranges(content: bytes) -> None:
+    """The first line is the size of what a range is asked of."""
+    first, _, header = content.partition(b"\n")
+    size = int(first) if first.isdigit() and len(first) < 16 else 100
+    for part in parse_range(text(header), size) or []:
+        assert 0 <= part.start <= part.end < size
+    assert sum(part.length for part in parse_range(text(header), size) or []) <= size
+
+
+def content_range(content: bytes) -> None:
+    found = parse_content_range(text(content))
+    assert found
+    assert found[0] >= 0
+    assert found[1] >= found[0] - 1
+
+
+def scopes(content: bytes) -> None:
+    """Each line is a parameter."""
+    found = parse_scopes(text(content).split("\n"))
+    assert len(found) <= MAX_SCOPES
+    written = [format_scope(scope.type, scope.name, scope.actions) for scope in found]
+    assert parse_scopes(written) == found
+
+
+def basic(content: bytes) -> None:
+    found = parse_basic(text(content))
+    assert found is None or (found.username and found.password and ":" not in found.username)
+
+
+@cache
+def issuer() -> TokenIssuer:
+    return TokenIssuer([SigningKey.generate()])
+
+
+def token(content: bytes) -> None:
+    """Nothing that was not signed is accepted, so that it always raises."""
+    issuer().verify(text(content))
+    raise AssertionError("a token that nobody signed was accepted")
+
+
+def request(content: bytes, peer: str = "127.0.0.1") -> Request:
+    """Each line is a header field."""
+    split = [line.partition(b":") for line in content.split(b"\n")]
+    headers = [(name.strip().lower(), value.strip()) for name, _, value in split]
+    return Request({"type": "http", "scheme": "http", "path": "/", "client": (peer, 1), "headers": headers})
+
+
+def forwarded(content: bytes) -> None:
+    trusting, asked = Origin(proxies=PROXIES), request(content)
+    assert trusting.client(asked)
+    assert Origin().client(asked) == "127.0.0.1"
+    base = urlsplit(trusting.base(asked))
+    assert base.scheme in ("http", "https")
+    assert not base.path
+    assert str(base.geturl()).isprintable()
+
+
+def head(content: bytes) -> None:
+    """The first line is version, target and perhaps `upgrade`; the others are header fields."""
+    first, _, rest = content.partition(b"\n")
+    version, _, target = first.partition(b" ")
+    split = [line.partition(b":") for line in rest.split(b"\n") if line]
+    headers = [(name.strip().lower(), value.strip()) for name, _, value in split]
+    found = origin_form(text(version), target, headers, upgrade=target.endswith(b"upgrade"))
+    assert found.startswith(b"/")
+    assert [name for name, _ in headers].count(b"host") <= 1
+
+
+def settings(content: bytes) -> None:
+    """Each line is a variable of the environment."""
+    split = [line.partition("=") for line in text(content).split("\n")]
+    environ = {f"{PREFIX}{name}": value for name, _, value in split if "\0" not in name + value and name != "CONFIG"}
+    config = load({}, environ)
+    assert {row.name for row in fields(Config)} == set(SETTINGS)
+    assert 0 <= config.port <= 65535
+
+
+def page(content: bytes) -> None:
+    assert 0 <= parse_count(text(content), default=10, most=100) <= 100
+
+
+def cursor(content: bytes) -> None:
+    last = content.decode(errors="replace")
+    link = next_link("/v2/library/a/tags/list", n=5, last=last)
+    address = urlsplit(link[1 : link.index(">")])
+    assert parse_qs(address.query, keep_blank_values=True) == {"n": ["5"], "last": [last]}
+    assert link.isascii()
+    assert link.isprintable()
+
+
+def project(content: bytes) -> None:
+    name = parse_project(text(content))
+    assert RepositoryName.parse(f"{name}/a").project == name
+
+
+TARGETS: dict[str, Target] = {
+    "project": Target(project, (NameInvalid,)),
+    "repository": Target(repository, (NameInvalid,)),
+    "reference": Target(reference, (DigestInvalid, TagInvalid)),
+    "tag": Target(tag, (TagInvalid,)),
+    "digest": Target(digest, (InvalidDigest,)),
+    "media-type": Target(media_type),
+    "document": Target(parse_object, (ManifestInvalid,)),
+    "manifest": Target(manifest, (ManifestInvalid,)),
+    "range": Target(ranges, (RangeNotSatisfiable,)),
+    "content-range": Target(content_range, (BlobUploadInvalid,)),
+    "scope": Target(scopes, (BadScope,)),
+    "basic": Target(basic, (BadCredentials,)),
+    "token": Target(token, (BadToken,)),
+    "forwarded": Target(forwarded, (NameInvalid,)),
+    "head": Target(head, (RequestInvalid,)),
+    "settings": Target(settings, (ConfigError,)),
+    "page": Target(page, (PageInvalid,)),
+    "cursor": Target(cursor),
+}
