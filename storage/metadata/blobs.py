@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal,
     not_,
     or_,
     select,
@@ -225,12 +226,11 @@ def bury_unlinked(tx: Connection, delete_after: int, count: int) -> list[int]:
     """Drop up to `count` blobs that no repository has, and have their objects deleted; gives their sizes in bytes."""
     chosen = select(blobs.c.id).where(blobs.c.unlinked_at.is_not(None)).order_by(blobs.c.unlinked_at).limit(count)
     ids = list(tx.execute(chosen).scalars())
-    gone = delete(blobs).where(blobs.c.id.in_(ids), ~_is_linked()).returning(blobs.c.location, blobs.c.size)
-    buried = tx.execute(gone).all()
-    for location, size in buried:
-        tombstones.add(tx, location, delete_after, size)
+    is_free = and_(blobs.c.id.in_(ids), ~_is_linked())
+    tombstones.add_all(tx, select(blobs.c.location, literal(delete_after), blobs.c.size).where(is_free))
+    sizes = tx.execute(delete(blobs).where(is_free).returning(blobs.c.size)).scalars().all()
     tx.execute(update(blobs).where(blobs.c.id.in_(ids)).values(unlinked_at=None))
-    return [size for _, size in buried]
+    return list(sizes)
 
 
 def _is_link(repository_id: int, blob_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, exists, func, select, update
+from sqlalchemy import Connection, Select, delete, exists, func, insert, select, update
 
 from storage.metadata.database import insert_if_absent
 from storage.metadata.tables import blobs, tombstones
@@ -13,6 +13,13 @@ _BATCH = 500
 def add(tx: Connection, location: str, delete_after: int, size: int = 0) -> None:
     """Have the object deleted at a time; `size` is what that frees, in bytes."""
     insert_if_absent(tx, tombstones, {"location": location, "delete_after": delete_after, "size": size})
+
+
+def add_all(tx: Connection, chosen: Select[tuple[str, int, int]]) -> None:
+    """`add` objects by a query for their locations, times and sizes."""
+    columns = [tombstones.c.location, tombstones.c.delete_after, tombstones.c.size]
+    is_new = chosen.selected_columns[0].not_in(select(tombstones.c.location))
+    tx.execute(insert(tombstones).from_select(columns, chosen.where(is_new)))
 
 
 def list_due(tx: Connection, now: int, count: int) -> dict[str, int]:

@@ -455,6 +455,16 @@ def test_object_that_cannot_be_deleted_does_not_keep_the_others_and_is_tried_aga
     assert caplog.text.count("../outside could not be deleted") == 2
 
 
+def test_object_that_is_about_to_be_deleted_already_is_deleted_once(world: World) -> None:
+    digest = world.push_blob(b"old")
+    with world.database.write() as tx:
+        blob = blobs.find(tx, str(digest))
+        assert blob
+        tombstones.add(tx, blob.location, 1, 3)
+    world.pass_hours(2)
+    assert world.clean() == Freed(links=1, blobs=1, objects=1, freed_bytes=3)
+
+
 def test_object_stays_while_a_backup_needs_it(world: World) -> None:
     world.push_blob(b"old")
     with world.database.write() as tx:
