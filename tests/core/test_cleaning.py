@@ -302,9 +302,7 @@ def test_i3_blob_of_a_manifest_that_goes_for_good_stays_for_the_time_of_grace(wo
     assert world.has(b"layer")
 
 
-def test_i3_blob_that_goes_while_somebody_asks_for_it_is_unknown(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i3_blob_that_goes_while_somebody_asks_for_it_is_unknown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.push_blob(b"layer")
     world.pass_hours(2)
     size = world.store.size
