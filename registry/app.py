@@ -289,6 +289,6 @@ def _jobs(config: Config, database: Database, store: BlobStore, metrics: Metrics
         Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds, cleaning.stop),
         Job(sweep.run, SWEEP_SECONDS),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
-        Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds)),
+        Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),
     ]
     return [job for job in jobs if job.seconds]

@@ -61,9 +61,9 @@ class Archive:
     def blobs(self) -> Iterator[Digest]:
         """The digest of each blob, in no particular order."""
         for found in files_below(self._folders.root, _BLOBS, folders=2):
-            _, algorithm, _, encoded = found.location.split("/")
+            parts = found.location.split("/")
             with suppress(InvalidDigest):
-                yield Digest.parse(f"{algorithm}:{encoded}")
+                yield Digest.parse(f"{parts[1]}:{parts[-1]}")
 
     def names(self, folder: str) -> Iterator[str]:
         """Names of the files in a folder, in no particular order."""

@@ -16,7 +16,6 @@ from registry.core.copiers import CopyReport
 from registry.core.identity import must_be_ours
 from registry.core.presence import must_be_here
 from registry.values import size_text
-from storage.scratch import scratch
 
 
 @click.command("backup")
@@ -35,9 +34,9 @@ def command(data: Data, folder: Path, *, verify: bool) -> Done:
     must_be_ours(data.database, store, storage_url(data.config))
     line = ProgressLine()
     try:
-        with scratch(data.config.data if data.config.uses_data else None, "backup") as work:
-            backup = Backup(data.database, store, folder, work, verify=verify, progress=partial(show, line))
-            report, description = backup.run()
+        work = data.config.data if data.config.uses_data else None
+        backup = Backup(data.database, store, folder, work, verify=verify, progress=partial(show, line))
+        report, description = backup.run()
     except KeyboardInterrupt:
         raise Failure("stopped; the backup before stays as it was, and the same command goes on from here") from None
     finally:

@@ -18,6 +18,7 @@ Uploads that are under way are not part of it, nor is what is about one store al
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ from storage.locks import Held, held
 from storage.metadata import blobs, copying, facts
 from storage.metadata.blobs import BlobRecord
 from storage.metadata.database import HEAD, Database, SchemaTooNew
+from storage.scratch import scratch
 
 DESCRIPTION = "backup.json"
 LOCK = "backup.lock"
@@ -111,7 +113,7 @@ class ArchiveCopies:
 
 
 class Backup:
-    """Backs a registry up into `folder`; `work` is an empty folder for the time of that.
+    """Backs a registry up into `folder`. Files on the way are in the folder `data`, or where the system has such.
 
     `progress` gets the report as it grows, from one thread at a time.
     """
@@ -121,7 +123,7 @@ class Backup:
         database: Database,
         store: BlobStore,
         folder: Path,
-        work: Path,
+        data: Path | None,
         *,
         verify: bool = False,
         progress: Progress = lambda _: None,
@@ -130,7 +132,7 @@ class Backup:
         self._database = database
         self._store = store
         self._folder = folder.absolute()
-        self._file = work / "records.db"
+        self._data = data
         self._verify = verify
         self._progress = progress
         self._clock = clock
@@ -143,25 +145,26 @@ class Backup:
         """
         must_be_for_backups(self._folder)
         archive = Archive(self._folder)
-        with _locked(self._folder), self._lease() as lease:
+        refusal = Conflict("another backup of this registry is being made, or died less than two minutes ago")
+        with (
+            _locked(self._folder) as holder,
+            holding(self._database, BACKUP, holder, refusal, clock=self._clock) as lease,
+            scratch(self._data, BACKUP) as work,
+        ):
             archive.drop_parts()
             self._must_be_of_this_registry(archive)
-            now, report = self._clock(), CopyReport()
-            self._copy_records(report)
-            with closing(Database.open(self._file)) as records:
-                copier = self._copy_blobs(records, archive, report)
-                lease.must_be_held()
-                description = _describe(records, report, now)
-            description = self._keep(archive, description)
-            _tidy(archive, copier, description)
-        return report, description
+            return self._copy(archive, work / "records.db", lease)
 
-    @contextmanager
-    def _lease(self) -> Iterator[Holding]:
-        holder = f"{os.uname().nodename}:{self._folder.resolve()}"
-        refusal = Conflict("another backup of this registry is being made, or died less than two minutes ago")
-        with holding(self._database, BACKUP, holder, refusal, clock=self._clock) as lease:
-            yield lease
+    def _copy(self, archive: Archive, file: Path, lease: Holding) -> tuple[CopyReport, Description]:
+        now, report = self._clock(), CopyReport()
+        self._copy_records(file, report)
+        with closing(Database.open(file)) as records:
+            copier = self._copy_blobs(records, archive, report)
+            lease.must_be_held()
+            description = _describe(records, report, now)
+        description = _keep(archive, file, description)
+        _tidy(archive, copier, description)
+        return report, description
 
     def _must_be_of_this_registry(self, archive: Archive) -> None:
         former = find_description(archive)
@@ -170,26 +173,18 @@ class Backup:
         if former and former.registry != registry:
             raise Conflict(f"{self._folder} is a backup of another registry: name another folder")
 
-    def _copy_records(self, report: CopyReport) -> None:
+    def _copy_records(self, file: Path, report: CopyReport) -> None:
         def progress(count: int) -> None:
             report.rows += count
             self._progress(report)
 
-        copying.copy_to_file(self._database, self._file, copying.PASSING_OR_OF_A_STORE, compare=True, progress=progress)
+        copying.copy_to_file(self._database, file, copying.PASSING_OR_OF_A_STORE, compare=True, progress=progress)
 
     def _copy_blobs(self, records: Database, archive: Archive, report: CopyReport) -> BlobCopying:
         copies = ArchiveCopies(self._database, self._store, archive, verify=self._verify)
         copier = BlobCopying(records, copies, self._progress)
         copier.run(report)
         return copier
-
-    def _keep(self, archive: Archive, description: Description) -> Description:
-        """Add the records, and then let the new backup take the place of the old one."""
-        hasher = hashlib.sha256()
-        archive.put(description.records, _hashed(_pieces(self._file), hasher))
-        description = replace(description, records_digest=f"sha256:{hasher.hexdigest()}")
-        archive.put(DESCRIPTION, [msgspec.json.format(msgspec.json.encode(description)) + b"\n"])
-        return description
 
 
 def must_be_for_backups(folder: Path) -> None:
@@ -212,10 +207,15 @@ def find_description(archive: Archive) -> Description | None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[str]:
+    """Hold the folder; gives what is written in its lock. Whoever holds that succeeds one that died, with its lease."""
     try:
-        with held(folder / LOCK, alone=True):
-            yield
+        with held(folder / LOCK, alone=True) as descriptor:
+            holder = os.read(descriptor, 100).decode("ascii", "replace")
+            if not holder:
+                holder = secrets.token_urlsafe(9)
+                os.write(descriptor, holder.encode())
+            yield holder
     except Held:
         raise Conflict(f"another `cove backup` to {folder} is at work") from None
 
@@ -237,6 +237,15 @@ def _describe(records: Database, report: CopyReport, now: int) -> Description:
             rows=copying.count_rows(tx),
             damaged=damaged,
         )
+
+
+def _keep(archive: Archive, file: Path, description: Description) -> Description:
+    """Add the records, and then let the new backup take the place of the old one."""
+    hasher = hashlib.sha256()
+    archive.put(description.records, _hashed(_pieces(file), hasher))
+    description = replace(description, records_digest=f"sha256:{hasher.hexdigest()}")
+    archive.put(DESCRIPTION, [msgspec.json.format(msgspec.json.encode(description)) + b"\n"])
+    return description
 
 
 def _tidy(archive: Archive, copier: BlobCopying, description: Description) -> None:

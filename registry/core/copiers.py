@@ -42,7 +42,7 @@ Progress = Callable[[CopyReport], None]
 
 
 class Stopped(Exception):
-    """Another blob has met an error, or the person has had enough: this one is not copied to its end."""
+    """Another blob has met an error, or somebody has had enough: this copy is not made to its end."""
 
 
 class Target(Protocol):

@@ -9,20 +9,24 @@ Uploads are left out, and leases: both are about a moment. What is to be deleted
 
 import re
 import secrets
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import gettempdir
 
 import msgspec
 
+from registry.core.copiers import Stopped
 from registry.core.holding import holding
 from registry.core.identity import is_ours
 from registry.errors import Conflict
-from storage.blobs import BlobStore
+from storage.blobs import BlobStore, StoredObject
 from storage.clock import now_ms
 from storage.copies import PIECE
+from storage.disk_files import plain_errors
 from storage.metadata import copying, facts
 from storage.metadata.database import HEAD, Database
 from storage.scratch import scratch
@@ -50,13 +54,20 @@ class Snapshot:
 
 
 def list_newest_first(store: BlobStore) -> list[Snapshot]:
-    found = [(note, _NAME.fullmatch(note.location)) for note in store.notes(FOLDER)]
-    snapshots = [
-        Snapshot(note.location, datetime.strptime(match[1], _TIME).replace(tzinfo=UTC), match[2], note.size)
-        for note, match in found
-        if match
-    ]
-    return sorted(snapshots, key=lambda snapshot: snapshot.name, reverse=True)
+    found = filter(None, map(_parse, store.notes(FOLDER)))
+    return sorted(found, key=lambda snapshot: snapshot.name, reverse=True)
+
+
+def _parse(note: StoredObject) -> Snapshot | None:
+    """None for a note that is no snapshot."""
+    match = _NAME.fullmatch(note.location)
+    if not match:
+        return None
+    try:
+        taken_at = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return Snapshot(note.location, taken_at, match[2], note.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,11 @@ class Snapshots:
         self._count = count
         self._clock = clock
         self._holder = secrets.token_urlsafe(9)
+        self._is_stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Have `take` end soon, from another thread: the next one begins anew."""
+        self._is_stopping.set()
 
     def is_due(self) -> bool:
         """Whether it is time to look for changes; a question, and no write."""
@@ -97,7 +113,7 @@ class Snapshots:
     def take(self) -> str | None:
         """Make a snapshot unless nothing has changed since the last one; its name.
 
-        Raises `SnapshotUnderWay`, `BlobStoreError`, `DatabaseError`.
+        Raises `SnapshotUnderWay`, `BlobStoreError`, `DatabaseError`, and `Stopped` after `stop`.
         """
         refusal = SnapshotUnderWay("another process makes a snapshot")
         with holding(self._database, LEASE, self._holder, refusal, clock=self._clock):
@@ -105,7 +121,7 @@ class Snapshots:
                 return None
             now, last = self._clock(), self._find_last()
             with self._database.read() as tx:
-                fingerprint = copying.fingerprint(tx)
+                fingerprint = copying.fingerprint(tx, self._go_on)
             kept = [snapshot.name for snapshot in list_newest_first(self._store)]
             is_new = last is None or last.fingerprint != fingerprint or last.name not in kept
             name = self._write(now) if is_new or last is None else last.name
@@ -116,10 +132,23 @@ class Snapshots:
 
     def _write(self, now: int) -> str:
         name = f"{FOLDER}{datetime.fromtimestamp(now / 1000, UTC).strftime(_TIME)}-{HEAD}.sqlite.gz"
-        with scratch(self._data, LEASE) as folder:
-            copying.copy_to_file(self._database, folder / "records.db", copying.PASSING, compare=False)
-            self._store.write_note(name, _compressed(folder / "records.db"))
+        with plain_errors(self._data or Path(gettempdir())), scratch(self._data, LEASE) as folder:
+            file = folder / "records.db"
+            copying.copy_to_file(self._database, file, copying.PASSING, compare=False, progress=self._go_on)
+            self._store.write_note(name, self._compressed(file))
         return name
+
+    def _compressed(self, file: Path) -> Iterator[bytes]:
+        compressor = zlib.compressobj(wbits=_GZIP)
+        with file.open("rb") as opened:
+            while piece := opened.read(PIECE):
+                yield compressor.compress(piece)
+                self._go_on(len(piece))
+        yield compressor.flush()
+
+    def _go_on(self, _count: int) -> None:
+        if self._is_stopping.is_set():
+            raise Stopped
 
     def _find_last(self) -> _Last | None:
         with self._database.read() as tx:
@@ -129,11 +158,3 @@ class Snapshots:
     def _set_last(self, last: _Last) -> None:
         with self._database.write() as tx:
             facts.set_value(tx, _LAST, msgspec.json.encode(last).decode())
-
-
-def _compressed(file: Path) -> Iterator[bytes]:
-    compressor = zlib.compressobj(wbits=_GZIP)
-    with file.open("rb") as opened:
-        while piece := opened.read(PIECE):
-            yield compressor.compress(piece)
-    yield compressor.flush()

@@ -120,7 +120,7 @@ def count_rows(tx: Connection) -> dict[str, int]:
     }
 
 
-def fingerprint(tx: Connection) -> str:
+def fingerprint(tx: Connection, progress: Callable[[int], None] = lambda _: None) -> str:
     """A hash of all records that would be missed: another one means that there is something new to keep."""
     hasher = hashlib.sha256()
     for table in metadata.sorted_tables:
@@ -129,6 +129,7 @@ def fingerprint(tx: Connection) -> str:
         hasher.update(table.name.encode())
         for page in _pages(tx, table, None, without=_UNIMPORTANT_COLUMNS):
             hasher.update(repr([tuple(row.values()) for row in page]).encode())
+            progress(len(page))
     return hasher.hexdigest()
 
 

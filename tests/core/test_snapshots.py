@@ -14,6 +14,7 @@ import pytest
 from auth.access import Actor
 from registry.core import cleaning
 from registry.core.cleaning import Cleaning, Rules
+from registry.core.copiers import Stopped
 from registry.core.identity import NotOurStorage, must_be_ours
 from registry.core.orphans import RESTORED_AT, Orphans
 from registry.core.recovering import Recovery, StoreRecovery, find_snapshot
@@ -21,7 +22,7 @@ from registry.core.snapshots import FOLDER, LEASE, Snapshots, SnapshotUnderWay, 
 from registry.errors import BlobUnknown, Conflict, NotFound
 from registry.jobs.snapshots import snapshot_if_due
 from registry.oci.names import Reference
-from storage.blobs import BlobStore, StoredObject, StoreFull
+from storage.blobs import BlobStore, BlobStoreError, StoredObject, StoreFull
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
@@ -289,6 +290,25 @@ def test_snapshot_that_cannot_be_written_leaves_no_files_and_is_tried_again(
 
 
 @only_files
+def test_full_disk_is_an_error_of_the_storage(world: World) -> None:
+    (world.root / "work").write_text("a file in the place of the folder")
+    with pytest.raises(BlobStoreError):
+        world.snapshot()
+
+
+@only_files
+def test_snapshot_that_is_stopped_is_made_next_time(world: World) -> None:
+    world.old.push("1", b"layer")
+    snapshots = world.snapshots()
+    snapshots.stop()
+    with pytest.raises(Stopped):
+        snapshots.take()
+    assert snapshot_if_due(snapshots) is None
+    assert world.names() == []
+    assert snapshot_if_due(world.snapshots()) is not None
+
+
+@only_files
 def test_store_that_is_not_known_to_be_the_registrys_gets_none(world: World) -> None:
     world.old.store.write_note("registry-id", [b"another's"])
     assert world.snapshot() is None
@@ -327,7 +347,8 @@ def test_older_snapshot_is_restored_by_its_name(world: World) -> None:
 @only_files
 def test_snapshots_are_listed_newest_first_and_other_notes_are_none(world: World) -> None:
     assert list_newest_first(world.old.store) == []
-    world.old.store.write_note("snapshots/notes.txt", [b"x"])
+    for name in ("snapshots/notes.txt", "snapshots/20269999T000000Z-0003.sqlite.gz"):
+        world.old.store.write_note(name, [b"x"])
     made = []
     for number in range(2):
         world.old.push(str(number), b"layer")
