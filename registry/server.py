@@ -43,8 +43,9 @@ from registry.guard import Limits, guard
 BACKLOG = 2048
 HANDSHAKE_SECONDS = 10
 _FILES = resource.RLIMIT_NOFILE
+_FILES_BESIDES = 40  # logs, locks, listeners, Python's own
 _FILES_PER_CONNECTION = 2  # its socket, and what is sent or received
-_FILES_BESIDES = 128  # databases, logs, connections to other services
+_DATABASE_CONNECTIONS = 48  # at most, of two files each, and no more than there are clients to serve
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,6 @@ def serve(
     """
     if tls:
         _must_load(*tls)
-    limits = replace(limits, connections=_affordable(limits.connections))
     if workers == 1:
         return _serve_here(_configuration(make_app(), grace=grace, tls=tls, limits=limits), sock)
     start = _Start(make_app, os.getpid())
@@ -121,22 +121,29 @@ def _must_load(certificate: Path, key: Path) -> None:
         raise ServerError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
 
 
-def _affordable(connections: int) -> int:
-    """How many connections of a process its open files are enough for, after asking for as many as there may be.
+def within_files(limits: Limits) -> Limits:
+    """The limits with no more connections than a process has files for, after asking for as many as it may have.
 
     A process without a file left cannot even refuse a connection, nor open its database. Raises `ServerError`.
     """
     allowed, most = (sys.maxsize if n == resource.RLIM_INFINITY else n for n in resource.getrlimit(_FILES))
-    wanted = _FILES_BESIDES + connections * _FILES_PER_CONNECTION
+    wanted = _FILES_BESIDES + limits.connections * _FILES_PER_CONNECTION + _DATABASE_CONNECTIONS * 2
     if allowed < wanted:
         allowed = min(wanted, most)
         resource.setrlimit(_FILES, (allowed, resource.getrlimit(_FILES)[1]))
-    affordable = min(connections, (allowed - _FILES_BESIDES) // _FILES_PER_CONNECTION)
+    affordable = _affordable(allowed)
     if affordable < 1:
-        raise ServerError(f"a process may open only {allowed} files: allow it more than {_FILES_BESIDES}")
-    if affordable < connections:
-        logger.warning("A process may open only %d files: it takes %d connections at a time", allowed, affordable)
-    return affordable
+        raise ServerError(f"a process may open only {allowed} files, which is not enough to serve anybody")
+    if affordable >= limits.connections:
+        return limits
+    logger.warning("A process may open only %d files: it takes %d connections at a time", allowed, affordable)
+    return replace(limits, connections=affordable)
+
+
+def _affordable(files: int) -> int:
+    left = files - _FILES_BESIDES
+    few = left // (_FILES_PER_CONNECTION + 2)
+    return few if few <= _DATABASE_CONNECTIONS else (left - _DATABASE_CONNECTIONS * 2) // _FILES_PER_CONNECTION
 
 
 def _configuration(

@@ -20,7 +20,7 @@ from registry.commands.options import config_option, setting_option
 from registry.config import Config, ConfigError, load
 from registry.guard import Limits
 from registry.logs import configure
-from registry.server import ServerError, bind, serve
+from registry.server import ServerError, bind, serve, within_files
 from storage.blobs import BlobStoreError
 from storage.metadata.database import DatabaseError
 
@@ -62,6 +62,7 @@ def _run(config: Config) -> int:
     try:
         # What can stand in the way comes before the first start, which makes a password and shows it only once.
         _must_be_usable(config)
+        limits = within_files(_limits(config))
         with bind(config.host, config.port) as listener:
             _greet(config, listener.getsockname()[1], prepare(config))
             return serve(
@@ -70,7 +71,7 @@ def _run(config: Config) -> int:
                 workers=config.workers,
                 grace=config.grace_seconds,
                 tls=config.tls,
-                limits=_limits(config),
+                limits=limits,
             )
     except (BlobStoreError, DatabaseError, ServerError) as error:
         raise Failure(str(error)) from error

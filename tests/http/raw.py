@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from registry.guard import Limits, guard
-from registry.server import bind, serve
+from registry.server import bind, serve, within_files
 
 PATIENCE = 20  # seconds after which a test gives up; nothing in a passing test waits for it
 
@@ -276,7 +276,7 @@ def main() -> int:
         workers=options.workers,
         grace=options.grace,
         tls=tuple(options.tls) if options.tls else None,
-        limits=Limits(),
+        limits=within_files(Limits()),
     )
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from registry.headers import EVERYWHERE
 from registry.routes import Endpoints, rules
+from registry.server import bind
 from registry.web import TOKEN_PATH, Rule
-from tests.http.pushes import Repo, basic, fresh, port
+from tests.http.pushes import CONFIG_TYPE, Repo, basic, descriptor, document, fresh, port
 from tests.http.raw import Client, get
 from tests.http.serving import MANIFEST_TYPE, Registry
 
@@ -142,3 +143,44 @@ def test_header_of_a_client_never_becomes_one_of_an_answer(registry: Registry) -
         ):
             client.send(get(path, basic(), "X-Request-Id: a%0d%0aEvil: yes"))
             assert "evil" not in client.answer().headers
+
+
+def test_every_address_that_an_answer_gives_is_on_this_host(registry: Registry) -> None:
+    """Clients would take their credentials along to another host (CVE-2020-15157, CVE-2026-49349)."""
+    repo = fresh(registry)
+    digest = repo.push_image("1")
+    repo.push("2", repo.image(annotations={"number": "2"}))
+    layer = repo.push_blob(b"layer")
+    mount = {"mount": str(layer), "from": repo.name}
+    answers = [
+        repo.http.post(repo.url("blobs/uploads/"), headers={"Host": "elsewhere.example"}),
+        repo.http.post(repo.url("blobs/uploads/"), params=mount),
+        repo.patch(repo.begin(), b"x"),
+        repo.finish(repo.begin(), layer, b"layer"),
+        repo.put("3", repo.image()),
+        repo.http.get(repo.url("tags/list?n=1"), headers={"X-Forwarded-Host": "elsewhere.example"}),
+        repo.http.get("/v2/_catalog?n=1"),
+        repo.http.get(repo.url(f"manifests/{digest}")),
+    ]
+    given = [answer.headers[name] for answer in answers for name in ("location", "link") if name in answer.headers]
+    assert len(given) == 7
+    assert {address.removeprefix("<")[:4] for address in given} == {"/v2/"}
+    assert not any("elsewhere" in address for address in given)
+
+
+def test_addresses_in_a_manifest_are_kept_as_text_and_asked_for_by_nobody(registry: Registry) -> None:
+    repo = fresh(registry)
+    config = repo.push_blob(b"{}")
+    foreign = descriptor(b"elsewhere", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+    with bind("127.0.0.1", 0) as trap:
+        foreign["urls"] = [f"http://127.0.0.1:{trap.getsockname()[1]}/layer"]
+        content = document(
+            mediaType=MANIFEST_TYPE, config=descriptor(b"{}", CONFIG_TYPE), layers=[foreign], annotations={"a": "b"}
+        )
+        repo.push("1", content)
+        assert repo.manifest("1").content == content
+        assert repo.blob(config).status_code == 200
+        assert repo.blob(str(foreign["digest"])).status_code == 404
+        trap.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            trap.accept()
