@@ -23,13 +23,14 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def new_image(path: Path, size: int) -> Path:
-    """The image of an empty ext4 disk."""
-    if not shutil.which("mkfs.ext4"):
-        pytest.skip("mkfs.ext4 is not installed")
+def new_image(path: Path, size: int, system: str) -> Path:
+    """The image of an empty disk with a file system, ext4 or xfs."""
+    program = shutil.which(f"mkfs.{system}")
+    if not program:
+        pytest.skip(f"mkfs.{system} is not installed")
     with path.open("wb") as sparse:
         sparse.truncate(size)
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(path)], check=True)
+    subprocess.run([program, "-q", *(["-F"] if system == "ext4" else []), str(path)], check=True)
     return path
 
 

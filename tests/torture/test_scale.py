@@ -1,4 +1,4 @@
-"""Much of everything: clients, blobs, tags, referrers, and manifests that name each other."""
+"""Much of everything: clients, blobs, tags and referrers."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from storage.digest import Digest
-from tests.http.serving import INDEX_TYPE, MANIFEST_TYPE, image_manifest
+from tests.http.serving import MANIFEST_TYPE, image_manifest
 from tests.torture.amounts import some
 from tests.torture.pushes import Ledger, content_of, expect, pull_image, push_blob, put_manifest
 from tests.torture.servers import Crowd, Start
@@ -33,15 +33,6 @@ def push_plain(client: httpx.Client, tag: str = "v1", **more: object) -> bytes:
 
 def descriptor(content: bytes, media_type: str) -> dict[str, object]:
     return {"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content)}
-
-
-def put_index(client: httpx.Client, reference: str, children: list[dict[str, object]]) -> bytes:
-    """An index that is like no other: it has its tag in it."""
-    index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": children, "annotations": {"tag": reference}}
-    content = json.dumps(index).encode()
-    address = f"/v2/{REPOSITORY}/manifests/{reference}"
-    expect(client.put(address, content=content, headers={"Content-Type": INDEX_TYPE}), 201)
-    return content
 
 
 def names(client: httpx.Client, address: str, field: str) -> list[str]:
@@ -145,41 +136,4 @@ def test_many_tags_and_referrers_are_listed_once_each_and_in_order(serve: Start,
         referring = names(client, f"/v2/{REPOSITORY}/referrers/{digest}", "manifests")
         assert len(set(referring)) == len(referring) == referrers
     record_property("tags", len(found))
-    settled(server)
-
-
-def test_indexes_that_share_their_children_cost_no_more_than_there_are(serve: Start) -> None:
-    """Two indexes a level, each of which names both of the level below: 2^30 ways from the top to the image."""
-    server = serve(gc_grace_seconds="0", keep_deleted_seconds="0")
-    with server.client() as client:
-        image = push_plain(client)
-        level = [descriptor(image, MANIFEST_TYPE)]
-        for depth in range(30):
-            pushed = [put_index(client, f"d{depth}-{side}", level) for side in range(2)]
-            level = [descriptor(content, INDEX_TYPE) for content in pushed]
-        for entry in level:
-            expect(client.delete(f"/v2/{REPOSITORY}/manifests/{entry['digest']}"), 202)
-        assert pull_image(client, REPOSITORY, "v1") == Digest.of(image)
-    settled(server)
-
-
-def test_index_of_a_thousand_children_and_image_of_thousands_of_layers_are_taken(serve: Start) -> None:
-    server = serve()
-    with server.client() as client:
-        base = push_plain(client)
-        children = []
-        for number in range(some(100, 1000)):
-            content = json.dumps(json.loads(base) | {"annotations": {"number": str(number)}}).encode()
-            expect(put_manifest(client, REPOSITORY, Digest.of(content), content), 201)
-            children.append(descriptor(content, MANIFEST_TYPE))
-        put_index(client, "thousand", children)
-        layers = [b"layer %d" % number for number in range(some(200, 4096))]
-        for layer in layers:
-            push_blob(client, REPOSITORY, layer)
-        kind = "application/vnd.oci.image.layer.v1.tar"
-        many = json.loads(base) | {"layers": [descriptor(layer, kind) for layer in layers]}
-        expect(put_manifest(client, REPOSITORY, "layers", json.dumps(many).encode()), 201)
-        pull_image(client, REPOSITORY, "layers")
-        expect(client.delete(f"/v2/{REPOSITORY}/manifests/thousand"), 202)
-        expect(client.delete(f"/v2/{REPOSITORY}/manifests/layers"), 202)
     settled(server)
