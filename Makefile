@@ -6,7 +6,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run test torture check format clean
 
 help: ## List what make can do here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,11 @@ run: $(VENV)/ready-to-run ## Start Cove; options go in ARGS="--port 8080"
 
 test: check ## Check the code and run the quick tests
 	$(VENV)/bin/pytest -q -n 2 -m "not slow and not servers and not clients and not conformance and not cluster"
+
+# For hours. TORTURE_KILLS=100 and TORTURE_SECONDS=60 in the environment make it shorter, ARGS="tests/torture" narrower.
+torture: $(VENV)/ready-to-test ## Run the acceptance plan in full, and tell how each of its checks fared
+	-@$(PIP) install atheris
+	TORTURE=full $(VENV)/bin/python -m pytest -q -p tests.torture.report $(ARGS)
 
 check: $(VENV)/ready-to-test ## Check style and types only
 	$(VENV)/bin/ruff check .
