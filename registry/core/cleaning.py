@@ -39,7 +39,6 @@ log = logging.getLogger("cove.cleaning")
 CLEANING, BACKUP = "cleaning", "backup"  # leases: who cleans up, and who needs every object to stay
 LEASE_MS = 60_000
 BATCH = 100
-MANIFESTS = 25  # that are purged at once: each takes a few questions
 OBJECTS = 500  # that are deleted at once
 PAUSE_SECONDS = 0.02  # between two batches, for those who wait to write
 HISTORY = 1000  # runs that are remembered
@@ -222,9 +221,8 @@ class Cleaning:
         now = self._watched.now()
         last = now if self._rules.at_once else now - self._rules.keep_deleted
         with self._turn() as tx:
-            found = manifests.list_deleted_until(tx, last, MANIFESTS)
-            for manifest_id in found:
-                manifests.remove(tx, manifest_id, 0 if self._rules.at_once else now)
+            found = manifests.list_deleted_until(tx, last, BATCH)
+            manifests.remove(tx, found, 0 if self._rules.at_once else now)
         return Freed(manifests=len(found)) if found else None
 
     def _drop_links(self) -> Freed | None:

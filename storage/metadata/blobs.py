@@ -30,6 +30,7 @@ from storage.metadata.repositories import visible_to
 from storage.metadata.tables import blobs, manifest_references, manifests, repositories, repository_blobs
 
 _BATCH = 500  # SQLite before 3.32 takes 999 variables a statement
+_PAIRS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,20 +255,25 @@ def keep_named(tx: Connection, repository_id: int, manifest_id: int) -> None:
     )
 
 
-def lease_named(tx: Connection, repository_id: int, manifest_id: int, now: int) -> None:
-    """Lease the blobs that this manifest and no other of the repository names: it is about to go."""
-    other = (
+def lease_named(tx: Connection, manifest_ids: Collection[int], now: int) -> None:
+    """Lease the blobs that these manifests and no others of their repositories name: they are about to go."""
+    ids, other = list(manifest_ids), manifest_references.alias("other")
+    named_by_others = (
         exists()
-        .where(manifest_references.c.repository_id == repository_id, manifest_references.c.digest == blobs.c.digest)
-        .where(manifest_references.c.manifest_id != manifest_id)
-        .correlate(blobs)
+        .where(other.c.repository_id == manifest_references.c.repository_id)
+        .where(other.c.digest == manifest_references.c.digest, other.c.manifest_id.not_in(ids))
     )
-    released = _named_by(manifest_id).where(~other)
-    tx.execute(
-        update(repository_blobs)
-        .where(repository_blobs.c.repository_id == repository_id, repository_blobs.c.blob_id.in_(released))
-        .values(leased_at=now)
+    released = (
+        select(manifest_references.c.repository_id, blobs.c.id)
+        .distinct()
+        .join(blobs, blobs.c.digest == manifest_references.c.digest)
+        .where(manifest_references.c.manifest_id.in_(ids), ~named_by_others)
     )
+    links = [(repository_id, blob_id) for repository_id, blob_id in tx.execute(released)]
+    for start in range(0, len(links), _PAIRS):
+        chosen = tuple_(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
+        leased = update(repository_blobs).where(chosen.in_(links[start : start + _PAIRS]))
+        tx.execute(leased.values(leased_at=now))
 
 
 def _named_by(manifest_id: int) -> Select[tuple[int]]:

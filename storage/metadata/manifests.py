@@ -5,7 +5,7 @@ so knows it. No tag points to it.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
@@ -156,13 +156,13 @@ def delete_softly(tx: Connection, manifest_id: int, now: int, *, user_name: str 
     tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(deleted_at=now))
 
 
-def remove(tx: Connection, manifest_id: int, now: int) -> None:
-    """Drop a manifest, the tags that point to it, and its references; blobs that it alone names are leased from now."""
-    place = select(manifests.c.repository_id, manifests.c.size).where(manifests.c.id == manifest_id)
-    repository_id, size = tx.execute(place).one()
-    blobs.lease_named(tx, repository_id, manifest_id, now)
-    usage.charge_manifest(tx, repository_id, -size)
-    tx.execute(delete(manifests).where(manifests.c.id == manifest_id))
+def remove(tx: Connection, manifest_ids: Collection[int], now: int) -> None:
+    """Drop manifests, the tags that point to them, and their references; blobs that they alone name are leased from
+    now.
+    """
+    blobs.lease_named(tx, manifest_ids, now)
+    usage.release_manifests(tx, manifest_ids)
+    tx.execute(delete(manifests).where(manifests.c.id.in_(list(manifest_ids))))
 
 
 def list_deleted_until(tx: Connection, last: int, count: int) -> list[int]:

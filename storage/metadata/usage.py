@@ -68,9 +68,22 @@ def release(tx: Connection, links: Collection[tuple[int, int]]) -> None:
 
 
 def charge_manifest(tx: Connection, repository_id: int, size: int) -> None:
-    """Count a manifest of the repository, or no longer where the size is negative."""
+    """Count a manifest of the repository."""
     own = projects.c.id == _project_of(repository_id)
     tx.execute(update(projects).where(own).values(used_bytes=projects.c.used_bytes + size))
+
+
+def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
+    """Count manifests no longer that are about to go."""
+    sizes = (
+        select(repositories.c.project_id, func.sum(manifests.c.size))
+        .join(manifests, manifests.c.repository_id == repositories.c.id)
+        .where(manifests.c.id.in_(list(manifest_ids)))
+        .group_by(repositories.c.project_id)
+    )
+    for project_id, size in tx.execute(sizes).all():
+        released = update(projects).where(projects.c.id == project_id)
+        tx.execute(released.values(used_bytes=projects.c.used_bytes - int(size)))
 
 
 def set_quota(tx: Connection, project_id: int, quota: int | None) -> None:

@@ -170,6 +170,20 @@ def test_deleted_image_goes_when_it_cannot_be_restored_any_more(world: World) ->
     assert world.used() == 0
 
 
+def test_images_that_go_together_take_the_layers_that_they_alone_share(world: World) -> None:
+    gone = [world.push(f"{number}", b"shared by them", b"shared by all") for number in range(3)]
+    world.push("kept", b"shared by all")
+    other = world.repository("other")
+    world.push("elsewhere", b"shared by them", repository=other)
+    for digest in gone:
+        world.delete(digest)
+    freed = world.clean(at_once=True)
+    assert (freed.manifests, freed.links, freed.blobs) == (3, 4, 3)
+    assert world.has(b"shared by all")
+    assert not world.has(b"shared by them")
+    assert world.has(b"shared by them", other)
+
+
 def test_layer_that_another_manifest_of_the_repository_names_stays(world: World) -> None:
     first = world.push("1", b"shared", b"own")
     world.push("2", b"shared")

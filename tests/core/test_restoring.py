@@ -117,7 +117,7 @@ class World:
             assert row
             for each in deletions.list_page(tx, row.id, deleted=True, after="", count=999):
                 if digest is None or each.digest == str(digest):
-                    manifests.remove(tx, each.id, self.now)
+                    manifests.remove(tx, [each.id], self.now)
 
     def drop_blob(self, content: bytes) -> None:
         with self.database.write() as tx:

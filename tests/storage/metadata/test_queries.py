@@ -184,7 +184,7 @@ def test_manifest_takes_its_tags_and_references(tx: Transaction) -> None:
     manifest = make_manifest(tx, repository, "sha256:x", references={"sha256:b": False})
     tags.point(tx, repository, "1", manifest, 1)
     assert blobs.find_user(tx, repository, "sha256:b") == "sha256:x"
-    manifests.remove(tx, manifest, 2)
+    manifests.remove(tx, [manifest], 2)
     assert tags.list_names(tx, repository, after="", count=9) == []
     assert blobs.find_user(tx, repository, "sha256:b") is None
 
