@@ -29,11 +29,12 @@ def served() -> Iterator[tuple[int, Echo]]:
 def connected(port: int, count: int) -> Iterator[list[Client]]:
     """Connections that the server has answered on, the oldest first."""
     with ExitStack() as stack:
-        clients = [stack.enter_context(Client(port)) for _ in range(count)]
-        for client in clients:
+        clients = []
+        for _ in range(count):
             time.sleep(0.01)  # the server's clock counts milliseconds
-            client.send(get("/"))
-            assert client.answer().status == 200
+            clients.append(stack.enter_context(Client(port)))
+            clients[-1].send(get("/"))
+            assert clients[-1].answer().status == 200
         yield clients
 
 
