@@ -64,6 +64,7 @@ def test_each_level_costs_what_the_one_before_cost(make_registry: Make, statemen
     assert len(set(counts[2:])) == 1
 
 
+@pytest.mark.slow
 def test_diamonds_are_pulled_counted_kept_and_cleaned_up(make_registry: Make) -> None:
     registry = make_registry(gc_seconds=0)
     repo = fresh(registry, project="library")

@@ -13,13 +13,12 @@ from registry import server
 from registry.guard import Limits
 from registry.server import bind
 from tests.http.certificates import certificate
-from tests.http.raw import PATIENCE, Client, Echo, get
+from tests.http.raw import PATIENCE, Client, Echo
 
 
 @pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A server as `serve` configures it, with less patience."""
-    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.3)
+def port(tmp_path: Path) -> Iterator[int]:
+    """A server as `serve` configures it."""
     config = server._configuration(Echo(), grace=PATIENCE, tls=certificate(tmp_path), limits=Limits())
     sock = bind("localhost", 0)
     serving = uvicorn.Server(config)
@@ -36,20 +35,16 @@ def context() -> ssl.SSLContext:
     return made
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_client_that_does_not_go_on_with_the_handshake_is_let_go(port: int) -> None:
     with Client(port) as silent, Client(port) as half:
         half.send(b"\x16\x03\x01\x02\x00\x01")
         assert (silent.rest(), half.rest()) == (b"", b"")
-
-
-def test_client_that_takes_its_time_after_the_handshake_is_served(port: int) -> None:
-    with Client(port) as idle:
-        wrapped = context().wrap_socket(idle.sock, server_hostname="localhost")
-        with Client(port) as silent:
-            assert silent.rest() == b""
-        wrapped.sendall(get("/"))
-        assert wrapped.recv(100).startswith(b"HTTP/1.1 200")
-        wrapped.close()
 
 
 def test_versions_that_are_broken_are_not_spoken(port: int) -> None:
