@@ -80,7 +80,7 @@ def test_account_has_so_many_uploads_open_and_not_one_more(limited: Registry) ->
 
 
 def test_upload_that_ended_or_expired_is_not_open(make_registry: Make) -> None:
-    registry = make_registry(upload_limit_account=1, upload_expiry_seconds=1)
+    registry = make_registry(upload_limit_account=1)
     repo = repo_of(registry)
     for content in (b"one", b"two"):
         repo.push_blob(content)
