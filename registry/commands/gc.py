@@ -9,7 +9,7 @@ from registry.app import cleaning_rules
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data, time_text
-from registry.core.cleaning import LEASE_MS, Cleaning, Kept, LeaseLost, Preview
+from registry.core.cleaning import LEASE_MS, Cleaning, LeaseLost, Preview
 from registry.values import size_text
 from storage.metadata import clean_ups
 from storage.metadata.clean_ups import CleanUpRecord, Freed
@@ -39,9 +39,9 @@ def command(data: Data, *, dry_run: bool, free_now: bool, trust_clock: bool, his
     preview = Preview(data.database, cleaning_rules(data.config, at_once=free_now))
     if dry_run:
         freed = preview.freed()
-        return _done("A run would free", freed, preview.kept())
+        return _done("A run would free", freed, preview)
     freed = _clean(data, free_now=free_now, trust_clock=trust_clock)
-    return _done("Freed", freed, preview.kept())
+    return _done("Freed", freed, preview)
 
 
 def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
@@ -69,16 +69,19 @@ def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
         line.clear()
 
 
-def _done(beginning: str, freed: Freed, kept: Kept) -> Done:
+def _done(beginning: str, freed: Freed, preview: Preview) -> Done:
+    kept, until, waiting = preview.kept(), preview.restorable_until(), preview.waiting()
+    shared = f", of which several repositories have {size_text(kept.shared)}" if kept.shared else ""
     lines = [
         _sentence(beginning, freed),
-        f"In use: {size_text(kept.in_use)}.",
-        f"Deleted, and can be restored: {size_text(kept.restorable)}.",
+        f"In use: {size_text(kept.in_use)}{shared}.",
+        f"Deleted, and can be restored{f' until {time_text(until)}' if until else ''}: {size_text(kept.restorable)}.",
         f"Not in any manifest, but asked for a short time ago: {size_text(kept.leased)}.",
     ]
-    if kept.waiting:
-        lines.append(f"On its way out: {size_text(kept.waiting)}; somebody may still be reading it.")
-    return Done({"freed": asdict(freed), "kept": asdict(kept)}, "\n".join(lines))
+    if waiting:
+        lines.append(f"On its way out: {size_text(waiting)}; somebody may still be reading it.")
+    more = {"waiting": waiting, "restorable_until": time_text(until) if until else None}
+    return Done({"freed": asdict(freed), "kept": {**asdict(kept), **more}}, "\n".join(lines))
 
 
 def _sentence(beginning: str, freed: Freed) -> str:

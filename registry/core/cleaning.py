@@ -31,9 +31,10 @@ from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped, WatchedClock
 from registry.errors import Conflict
 from storage.blobs import BlobStore
 from storage.clock import now_ms
-from storage.metadata import blobs, clean_ups, leases, manifests, tombstones, uploads
+from storage.metadata import blobs, clean_ups, leases, manifests, spaces, tombstones, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database, Transaction
+from storage.metadata.spaces import Kept
 
 log = logging.getLogger("cove.cleaning")
 CLEANING, BACKUP = "cleaning", "backup"  # leases: who cleans up, and who needs every object to stay
@@ -42,6 +43,7 @@ BATCH = 100
 OBJECTS = 500  # that are deleted at once
 PAUSE_SECONDS = 0.02  # between two batches, for those who wait to write
 HISTORY = 1000  # runs that are remembered
+COUNTED = 10_000  # blobs that are counted at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,16 +260,6 @@ class Cleaning:
         return Freed(objects=len(gone), freed_bytes=sum(gone.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Why the rest stays, each in bytes of distinct blobs; `waiting` are objects whose rows have gone already."""
-
-    in_use: int
-    restorable: int
-    leased: int
-    waiting: int
-
-
 class Preview:
     """What a run would do now, without doing it."""
 
@@ -280,7 +272,7 @@ class Preview:
         now, rules = self._clock(), self._rules
         with self._database.read() as tx:
             deleted_until = now if rules.at_once else now - rules.keep_deleted
-            links, going, size = blobs.count_droppable(
+            links, going, size = spaces.count_droppable(
                 tx, now - rules.lease, purged_until=deleted_until if rules.at_once else None
             )
             objects, buried = tombstones.count(tx)
@@ -294,6 +286,22 @@ class Preview:
             )
 
     def kept(self) -> Kept:
+        """Why the rest stays; counted in parts, since each may take a moment."""
         with self._database.read() as tx:
-            in_use, restorable, leased = blobs.count_kept(tx)
-            return Kept(in_use, restorable, leased, tombstones.count(tx)[1])
+            last = spaces.last_blob(tx)
+        kept = Kept()
+        for after in range(0, last, COUNTED):
+            with self._database.read() as tx:
+                kept += spaces.count_kept(tx, after, after + COUNTED)
+        return kept
+
+    def waiting(self) -> int:
+        """Bytes of objects that no blob has any more, and somebody may still be reading."""
+        with self._database.read() as tx:
+            return tombstones.count(tx)[1]
+
+    def restorable_until(self) -> int | None:
+        """When the last of what is deleted now goes, in ms since 1970; None where there is nothing."""
+        with self._database.read() as tx:
+            last = spaces.last_deletion(tx)
+        return None if last is None else last + self._rules.keep_deleted

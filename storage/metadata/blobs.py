@@ -12,14 +12,9 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    false,
     func,
     literal,
-    not_,
-    or_,
     select,
-    text,
-    true,
     tuple_,
     update,
 )
@@ -353,49 +348,3 @@ def survey(tx: Connection) -> Census:
     total, size, damaged = func.count(), func.coalesce(func.sum(blobs.c.size), 0), func.count(blobs.c.damage)
     number, in_all, bad, oldest = tx.execute(select(total, size, damaged, func.min(sound)).select_from(blobs)).one()
     return Census(number, int(in_all), bad, oldest)
-
-
-def count_droppable(tx: Connection, leased_until: int, *, purged_until: int | None) -> tuple[int, int, int]:
-    """How many links are leased until then at the latest and named by no manifest, how many blobs would be left without
-    any, and the bytes of those. With `purged_until`, as if manifests that were deleted by then were gone.
-    """
-    remains = true() if purged_until is None else not_(func.coalesce(manifests.c.deleted_at <= purged_until, false()))
-    named = (
-        exists()
-        .where(manifest_references.c.digest == blobs.c.digest, manifests.c.id == manifest_references.c.manifest_id)
-        .where(manifest_references.c.repository_id == repository_blobs.c.repository_id, remains)
-        .correlate(blobs, repository_blobs)
-    )
-    due = repository_blobs.c.leased_at <= leased_until
-    if purged_until is not None:
-        due = or_(due, repository_blobs.c.leased_at.is_(None))
-    droppable = (
-        select(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
-        .join(blobs, blobs.c.id == repository_blobs.c.blob_id)
-        .where(due, ~named)
-        .subquery()
-    )
-    links = tx.execute(select(func.count()).select_from(droppable)).scalar_one()
-    all_links, lost_links = (
-        select(func.count()).where(table.c.blob_id == blobs.c.id).scalar_subquery()
-        for table in (repository_blobs, droppable)
-    )
-    gone = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0)).where(all_links == lost_links)
-    count, size = tx.execute(gone).one()
-    return links, count, int(size)
-
-
-def count_kept(tx: Connection) -> tuple[int, int, int]:
-    """Bytes of the blobs that manifests name, of those that only deleted manifests name, and of the rest."""
-    live, deleted = (
-        exists()
-        .where(repository_blobs.c.blob_id == blobs.c.id, manifest_references.c.digest == blobs.c.digest)
-        .where(manifests.c.id == manifest_references.c.manifest_id, condition)
-        .where(manifest_references.c.repository_id == repository_blobs.c.repository_id)
-        .correlate(blobs)
-        for condition in (manifests.c.deleted_at.is_(None), manifests.c.deleted_at.is_not(None))
-    )
-    group = case((live, 0), (deleted, 1), else_=2)
-    sums = tx.execute(select(group.label("kind"), func.sum(blobs.c.size)).group_by(text("kind")))
-    sizes = {kind: int(size) for kind, size in sums}
-    return sizes.get(0, 0), sizes.get(1, 0), sizes.get(2, 0)

@@ -1,6 +1,7 @@
 """`cove gc`, on data that a server has filled."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +24,7 @@ from registry.oci.names import Reference, RepositoryName
 from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
-from storage.metadata import clean_ups, leases, projects
+from storage.metadata import blobs, clean_ups, leases, projects, repositories
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 from tests.core.images import IMAGE_TYPE, image
@@ -63,12 +64,23 @@ def cove(data: Path, monkeypatch: pytest.MonkeyPatch) -> Cove:
 
 
 def test_what_can_be_restored_stays_and_is_told(cove: Cove) -> None:
-    assert cove().stdout.splitlines() == [
-        "Freed 0 bytes: 0 blobs, 0 manifests, 0 links, 0 uploads.",
-        "In use: 4 bytes.",
-        "Deleted, and can be restored: 5.0 kB.",
-        "Not in any manifest, but asked for a short time ago: 0 bytes.",
-    ]
+    freed, used, restorable, leased = cove().stdout.splitlines()
+    assert freed == "Freed 0 bytes: 0 blobs, 0 manifests, 0 links, 0 uploads."
+    assert used == "In use: 4 bytes."
+    assert re.fullmatch(r"Deleted, and can be restored until [-0-9]+T[:0-9]+Z: 5\.0 kB\.", restorable)
+    assert leased == "Not in any manifest, but asked for a short time ago: 0 bytes."
+    kept = json.loads(cove("--dry-run", "--json").stdout)["kept"]
+    assert kept["restorable_until"] in restorable
+
+
+def test_layers_that_stay_since_other_repositories_have_them_are_told(cove: Cove, data: Path) -> None:
+    with closing(Database.open(data / "cove.db")) as database, database.write() as tx:
+        library = projects.find(tx, "library")
+        blob = blobs.find(tx, str(Digest.of(b"kept")))
+        assert library
+        assert blob
+        blobs.link(tx, repositories.get_or_create(tx, library.id, "library/other", 1).id, blob.id, now_ms())
+    assert "In use: 4 bytes, of which several repositories have 4 bytes." in cove("--dry-run").stdout.splitlines()
 
 
 def test_freeing_now_frees_what_the_dry_run_told(cove: Cove, data: Path) -> None:

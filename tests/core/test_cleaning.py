@@ -634,6 +634,8 @@ def test_preview_says_what_a_run_then_does(world: World, *, at_once: bool) -> No
     assert world.preview(at_once=at_once).freed() == expected
     assert world.clean(at_once=at_once) == expected
     after = preview.kept()
+    assert before.shared == len(b"kept" + b"shared too")
+    assert preview.waiting() == 0
     assert after.in_use == before.in_use == len(b"kept" + b"layer" + b"shared" + b"shared too")
     assert before.restorable == len(b"gone" + b"own")
     assert (after.restorable, after.leased) == ((0 if at_once else before.restorable), len(b"of a push"))
