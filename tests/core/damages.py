@@ -82,9 +82,9 @@ class World:
             upload.finish(Digest.of(content))
         return Digest.of(content)
 
-    def push_manifest(self, reference: str, content: bytes) -> Digest:
+    def push_manifest(self, reference: str, content: bytes, repository: Repository | None = None) -> Digest:
         kind = INDEX_TYPE if b'"manifests"' in content else IMAGE_TYPE
-        return self.manifests.push(NOBODY, self.app, Reference.parse(reference), kind, content).digest
+        return self.manifests.push(NOBODY, repository or self.app, Reference.parse(reference), kind, content).digest
 
     def push(self, tag: str, *layers: bytes) -> Digest:
         """An image whose configuration is its tag."""

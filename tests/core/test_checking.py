@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -29,9 +30,8 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(Database.open(tmp_path / "cove.db")) as opened:
-        opened.migrate()
+def database(tmp_path: Path, empty_records: Path) -> Iterator[Database]:
+    with closing(Database.open(Path(copyfile(empty_records, tmp_path / "cove.db")))) as opened:
         yield opened
 
 
@@ -47,10 +47,13 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -
 
 
 @pytest.fixture(params=ENGINES)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path, empty_records: Path) -> Iterator[World]:
     """One with each kind of database."""
-    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    with closing(open_database(server.make_database() if server else str(tmp_path / "cove.db"))) as database:
+    if request.param == "postgres":
+        address = request.getfixturevalue("postgres").make_database()
+    else:
+        address = str(copyfile(empty_records, tmp_path / "cove.db"))
+    with closing(open_database(address)) as database:
         database.migrate()
         yield World(tmp_path, DiskStore(tmp_path), database)
 

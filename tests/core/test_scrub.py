@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -28,17 +29,19 @@ MINUTE_MS = 60_000
 
 
 @pytest.fixture(params=ENGINES)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    with closing(open_database(server.make_database() if server else str(tmp_path / "cove.db"))) as database:
+def world(request: pytest.FixtureRequest, tmp_path: Path, empty_records: Path) -> Iterator[World]:
+    if request.param == "postgres":
+        address = request.getfixturevalue("postgres").make_database()
+    else:
+        address = str(copyfile(empty_records, tmp_path / "cove.db"))
+    with closing(open_database(address)) as database:
         database.migrate()
         yield World(tmp_path, DiskStore(tmp_path), database)
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[World]:
-    with closing(Database.open(tmp_path / "cove.db")) as database:
-        database.migrate()
+def disk(tmp_path: Path, empty_records: Path) -> Iterator[World]:
+    with closing(Database.open(Path(copyfile(empty_records, tmp_path / "cove.db")))) as database:
         yield World(tmp_path, DiskStore(tmp_path), database)
 
 
