@@ -212,12 +212,16 @@ class Cleaning:
     def _trash_untagged(self) -> Freed | None:
         if self._rules.untagged is None:
             return None
+        last = self._watched.now() - self._rules.untagged
+        with self._database.read() as tx:  # it passes by every child of an index, while nobody waits
+            found = manifests.list_untagged_until(tx, last, BATCH)
+        if not found:
+            return None
         with self._turn() as tx:
             now = self._watched.now()  # in turn: what is about an image that was deleted just now is deleted after it
-            found = manifests.list_untagged_until(tx, now - self._rules.untagged, BATCH)
-            for manifest_id in found:
+            for manifest_id in manifests.list_untagged_until(tx, last, BATCH, among=found):
                 manifests.delete_softly(tx, manifest_id, now)
-        return Freed() if found else None
+        return Freed()
 
     def _purge_manifests(self) -> Freed | None:
         now = self._watched.now()

@@ -175,9 +175,9 @@ def count_deleted_until(tx: Connection, last: int) -> int:
     return tx.execute(select(func.count()).select_from(manifests).where(manifests.c.deleted_at <= last)).scalar_one()
 
 
-def list_untagged_until(tx: Connection, last: int, count: int) -> list[int]:
-    """Ids of manifests without a tag since the time `last` or before, which no index of the repository names and which
-    are about no manifest in it.
+def list_untagged_until(tx: Connection, last: int, count: int, *, among: Collection[int] | None = None) -> list[int]:
+    """Ids of manifests, `among` these, without a tag since the time `last` or before, which no index of the repository
+    names and which are about no manifest in it.
     """
     parent, subject = manifests.alias("parent"), manifests.alias("subject")
     is_named = (
@@ -192,6 +192,8 @@ def list_untagged_until(tx: Connection, last: int, count: int) -> list[int]:
         .where(subject.c.deleted_at.is_(None))
     )
     due = select(manifests.c.id).where(IS_LIVE, manifests.c.untagged_at <= last, ~is_named, ~refers)
+    if among is not None:
+        due = due.where(manifests.c.id.in_(list(among)))
     return list(tx.execute(due.order_by(manifests.c.untagged_at).limit(count)).scalars())
 
 

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ from storage.disk import DiskStore
 from storage.legacy import blob_location
 from storage.metadata import blobs, clean_ups, facts, leases, projects, repositories, tombstones, uploads
 from storage.metadata.clean_ups import Freed
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from tests.core.images import IMAGE_TYPE, INDEX_TYPE, image, index
 from tests.storage.metadata.conftest import ENGINES
 from tests.storage.metadata.databases import open_database
@@ -247,6 +247,23 @@ def test_manifest_without_a_tag_is_deleted_after_its_age_and_can_still_be_restor
         world.manifests.find(world.app, Reference.parse(str(first)))
     assert world.has(b"old")
     world.push("2", b"old")
+
+
+def test_manifest_that_gets_a_tag_while_those_without_are_looked_for_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.push("1", b"layer")
+    world.delete("1")
+    cleaner = world.cleaning(untagged=0)
+    turn = cleaner._turn
+
+    def late() -> AbstractContextManager[Transaction]:
+        world.push_manifest("2", image(b"1", b"layer"))
+        return turn()
+
+    monkeypatch.setattr(cleaner, "_turn", late)
+    assert cleaner._trash_untagged() == Freed()
+    world.manifests.find(world.app, Reference.parse(str(first)))
 
 
 def test_children_of_an_index_and_referrers_stay_as_long_as_what_they_belong_to(world: World) -> None:
