@@ -123,17 +123,21 @@ class Ledger:
 
     def point(self, client: httpx.Client, tag: str, manifest: bytes) -> None:
         digest = Digest.of(manifest)
-        self.untagged.discard(tag)
-        self.tags.setdefault(tag, set()).add(digest)
+        self.asked(tag, digest)
         expect(put_manifest(client, self.repository, tag, manifest), 201)
         self.promised(tag, digest)
+
+    def asked(self, tag: str, digest: Digest) -> None:
+        """Until the registry answers, the tag may point to this manifest or not."""
+        self.untagged.discard(tag)
+        self.tags.setdefault(tag, set()).add(digest)
+        self.deleted.discard(digest)
 
     def promised(self, tag: str, digest: Digest) -> None:
         """The registry has said that it has the manifest, and that the tag points to it."""
         self.tags[tag] = {digest}
         self.sure.add(tag)
         self.manifests.add(digest)
-        self.deleted.discard(digest)
 
     def delete(self, client: httpx.Client, digest: Digest) -> None:
         """Delete a manifest by its digest, and its tags with it."""

@@ -135,6 +135,10 @@ class Crowd:
         self._threads.append(threading.Thread(target=guarded))
         self._threads[-1].start()
 
+    @property
+    def has_failed(self) -> bool:
+        return bool(self._errors)
+
     def add_all(self, work: Callable[..., object], items: Iterable[object]) -> None:
         for item in items:
             self.add(work, item)

@@ -25,10 +25,14 @@ COMMON = "library/common"
 
 @dataclass
 class Sharer:
-    """One client. Within `grace` seconds of being told that a blob is there, it must be able to name it."""
+    """One client. Within `grace` seconds of being told that a blob is there, it must be able to name it.
+
+    One that is `patient` begins again where its connection is cut, on any of the servers.
+    """
 
     number: int
     grace: float
+    patient: bool = False
     ledger: Ledger = field(init=False)
     pushed: int = 0
     refused: int = 0
@@ -41,11 +45,19 @@ class Sharer:
         for number in count():
             if stop.is_set():
                 return
-            with servers[number % len(servers)].client() as client:
-                for _ in range(5):
-                    self._push(client, self.ledger.repository)
-                    self._push(client, COMMON)
-                    self._delete_some(client)
+            try:
+                with servers[number % len(servers)].client() as client:
+                    self._work(client)
+            except httpx.TransportError:
+                if not self.patient:
+                    raise
+                stop.wait(0.1)
+
+    def _work(self, client: httpx.Client) -> None:
+        for _ in range(5):
+            self._push(client, self.ledger.repository)
+            self._push(client, COMMON)
+            self._delete_some(client)
 
     def _push(self, client: httpx.Client, repository: str) -> None:
         config, layer = self._chance.choice(CONFIGS), self._chance.choice(LAYERS)
@@ -54,6 +66,8 @@ class Sharer:
             self._provide(client, repository, content)
         manifest = image_manifest(Digest.of(config), len(config), Digest.of(layer), len(layer))
         tag = f"t{self._chance.randrange(4)}"
+        if repository != COMMON:
+            self.ledger.asked(tag, Digest.of(manifest))
         answer = put_manifest(client, repository, tag, manifest)
         if answer.status_code == 201:
             self.pushed += 1

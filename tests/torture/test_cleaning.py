@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,10 +21,11 @@ from storage.digest import Digest
 from tests.cli.running import environment
 from tests.torture.amounts import SECONDS
 from tests.torture.pushes import expect, pull_image
-from tests.torture.servers import Crowd, Server, start, wait_until
+from tests.torture.servers import Crowd, Server, Start, wait_until
 from tests.torture.sharers import COMMON, IMAGES, Sharer
 from tests.torture.verdicts import is_tidy, settled, stored
 
+Record = Callable[[str, object], None]
 CLEANER = (sys.executable, "-m", "tests.torture.cleaner")
 
 
@@ -71,50 +74,77 @@ def cleaning(data: Path, **settings: str) -> Iterator[Cleaners]:
         cleaners.end()
 
 
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-def rounds(servers: list[Server], cleaners: Cleaners, sharers: list[Sharer]) -> None:
-    chance, stop = random.Random(8), threading.Event()
+@contextmanager
+def at_work(sharers: list[Sharer], servers: list[Server]) -> Iterator[Callable[[], bool]]:
+    """Clients that work while the block runs; it is told whether they are to go on for longer."""
+    stop, over = threading.Event(), time.monotonic() + SECONDS
     with Crowd() as crowd:
         for sharer in sharers:
             crowd.add(sharer.work, servers, stop)
         try:
-            deadline = threading.Event()
-            timer = threading.Timer(SECONDS, deadline.set)
-            timer.start()
-            while not deadline.wait(chance.uniform(0.2, 1.5)):
-                cleaners.disturb(chance)
+            yield lambda: time.monotonic() < over and not crowd.has_failed
         finally:
             stop.set()
 
 
 @pytest.mark.timeout(SECONDS + 300)
-@pytest.mark.parametrize("grace", [0, 5])
+@pytest.mark.parametrize(("records", "grace"), [("sqlite", 0), ("sqlite", 5), ("postgres", 0)])
 def test_no_acknowledged_image_loses_a_byte_to_cleaning_up_and_nothing_is_left_over(
-    stack: ExitStack, data: Path, record_property: Callable[[str, object], None], grace: int
+    serve: Start, request: pytest.FixtureRequest, record_property: Record, records: str, grace: int
 ) -> None:
-    run = partial(start, gc_seconds="1", gc_grace_seconds=str(grace), keep_deleted_seconds="0")
-    servers = [run(stack, data, log=data.with_name(f"log{number}")) for number in range(2)]
+    place = {"database_url": request.getfixturevalue("postgres").make_database()} if records == "postgres" else {}
+    settings: dict[str, Any] = {"gc_grace_seconds": str(grace), "keep_deleted_seconds": "0", **place}
+    data = (first := serve(gc_seconds="1", **settings)).data
+    servers = [first, serve(log=data.with_name("second-log"), gc_seconds="1", **settings)]
     sharers = [Sharer(number, grace * 0.8) for number in range(6)]
-    with cleaning(data, gc_grace_seconds=str(grace), keep_deleted_seconds="0") as cleaners:
-        rounds(servers, cleaners, sharers)
+    chance = random.Random(grace)
+    with cleaning(data, **settings) as cleaners:
+        with at_work(sharers, servers) as goes_on:
+            while goes_on():
+                time.sleep(chance.uniform(0.2, 1.5))
+                cleaners.disturb(chance)
         with servers[1].client() as client:
             whole(client)
         for server in servers:
-            settled(server, *(sharer.ledger for sharer in sharers))
-        wait_until(lambda: is_tidy(data), 60)
+            settled(server, *(sharer.ledger for sharer in sharers), **place)
+        wait_until(lambda: is_tidy(data, **place), 60)
         for repository in [COMMON, *(sharer.ledger.repository for sharer in sharers)]:
             empty(servers[0], repository)
-        wait_until(lambda: is_tidy(data) and not stored(data), 60)
-    record_property("pushes", sum(sharer.pushed for sharer in sharers))
-    record_property("pushes begun again", sum(sharer.refused for sharer in sharers))
+        wait_until(lambda: is_tidy(data, **place) and not stored(data), 60)
+    note(record_property, sharers)
     record_property("cleaners killed", cleaners.deaths)
-    assert cleaners.deaths
     assert all(sharer.pushed for sharer in sharers)
+
+
+@pytest.mark.timeout(SECONDS + 300)
+def test_no_acknowledged_image_loses_a_byte_when_servers_are_killed_while_they_clean_up(
+    serve: Start, record_property: Record
+) -> None:
+    run = partial(serve, "--workers", "2", gc_seconds="1", gc_grace_seconds="0", keep_deleted_seconds="0")
+    servers, deaths, chance = [run()], 0, random.Random(8)
+    sharers = [Sharer(number, 0, patient=True) for number in range(6)]
+    with at_work(sharers, servers) as goes_on:
+        while goes_on():
+            enough = pushes(sharers) + chance.randrange(40)
+            wait_until(lambda enough=enough: pushes(sharers) > enough or not goes_on(), 60)  # type: ignore[misc]
+            servers[0].kill()
+            deaths += 1
+            servers[0] = run()
+    with servers[0].client() as client:
+        whole(client)
+    settled(servers[0], *(sharer.ledger for sharer in sharers))
+    note(record_property, sharers)
+    record_property("servers killed", deaths)
+    assert pushes(sharers) >= deaths
+
+
+def pushes(sharers: list[Sharer]) -> int:
+    return sum(sharer.pushed for sharer in sharers)
+
+
+def note(record_property: Record, sharers: list[Sharer]) -> None:
+    record_property("pushes", pushes(sharers))
+    record_property("pushes begun again", sum(sharer.refused for sharer in sharers))
 
 
 def whole(client: httpx.Client) -> None:

@@ -40,9 +40,9 @@ def stored(data: Path) -> int:
     return sum(path.stat().st_size for path in (data / "blobs").rglob("*") if path.is_file())
 
 
-def is_tidy(data: Path) -> bool:
+def is_tidy(data: Path, database_url: str | None = None) -> bool:
     """Whether the objects are those of the records, and none waits to be deleted."""
-    database = open_database(Config(data=data))
+    database = open_database(Config(data=data, database_url=database_url))
     try:
         with database.read() as tx:
             return blobs.count(tx)[1] == stored(data) and tombstones.count(tx) == (0, 0)
