@@ -11,7 +11,8 @@ from registry.commands.copies import damaged_lines, show
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, on_data
-from registry.core.backups import Backup, Description
+from registry.core.backup_folders import Description
+from registry.core.backups import Backup
 from registry.core.copiers import CopyReport
 from registry.core.identity import must_be_ours
 from registry.core.presence import must_be_here

@@ -14,7 +14,7 @@ from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Done, Record, on_config, time_text
 from registry.config import Config
-from registry.core.backups import open_backup
+from registry.core.backup_folders import open_backup
 from registry.core.findings import Finding
 from registry.core.presence import must_be_here, nobody_serving
 from registry.core.recovering import Recovery, StoreRecovery, restore_backup
@@ -85,10 +85,12 @@ def _list(config: Config) -> list[Record]:
 
 
 def _from_folder(config: Config, database: Database, work: Path, line: ProgressLine, folder: Path) -> Done:
-    with open_backup(folder, work) as backup, CopyJournal.open(_journal(config, work)) as journal:
+    path = _journal(config, work)
+    with open_backup(folder, work) as backup, CopyJournal.open(path) as journal:
         place, progress = storage_url(config), partial(show, line)
         report = restore_backup(backup, database, open_storage(config), journal, place=place, progress=progress)
         made_at = backup.description.made_at
+        path.unlink()
     lines = [
         f"Restored, as of {made_at}: {report.blobs + report.blobs_before:,} blobs and {report.rows:,} records.",
         *damaged_lines("Damaged blobs, left out while the manifests that name them stay", report.damaged),

@@ -1,11 +1,5 @@
 """Backups: a folder with all that a registry has, made while it serves.
 
-    <folder>/
-      backup.json                          what the backup holds; written last, and never in part
-      records/<time>.db                    all records, as they were at one moment: a SQLite file
-      blobs/<algorithm>/<2 hex>/<hex>      the blobs that they name
-      backup.lock                          held while the folder is written to
-
 Records come first, blobs after. Each blob that the records name was there when they were read; its object may lose its
 row meanwhile, but as long as the lease of backups is held, no object is deleted. So every image that was there when the
 backup began is in it, whole.
@@ -17,54 +11,38 @@ Uploads that are under way are not part of it, nor is what is about one store al
 """
 
 import hashlib
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
+from registry.core.backup_folders import (
+    DESCRIPTION,
+    FORMAT,
+    RECORDS,
+    Description,
+    find_description,
+    locked,
+    must_be_for_backups,
+)
 from registry.core.cleaning import BACKUP
 from registry.core.copiers import BlobCopying, CopyReport, Progress
 from registry.core.holding import Holding, holding
 from registry.core.identity import NAME as REGISTRY_ID
 from registry.errors import Conflict
 from storage.archives import Archive, blob_name
-from storage.blobs import BlobMissing, BlobStore
+from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.copies import PIECE, BlobDamaged, Source, verified_pieces
 from storage.digest import Digest, Hasher
-from storage.locks import Held, held
 from storage.metadata import blobs, copying, facts
 from storage.metadata.blobs import BlobRecord
-from storage.metadata.database import HEAD, Database, SchemaTooNew
+from storage.metadata.database import HEAD, Database
 from storage.scratch import scratch
-
-DESCRIPTION = "backup.json"
-LOCK = "backup.lock"
-FORMAT = 1
-_RECORDS = "records"
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a backup holds. `made_at` is when its records were read, in UTC by ISO 8601; `rows` are numbers by table."""
-
-    format: int
-    made_at: str
-    version: str
-    schema: str
-    registry: str
-    records: str
-    records_digest: str
-    blobs: int
-    bytes: int
-    rows: dict[str, int]
-    damaged: list[str] = field(default_factory=list)
 
 
 class ArchiveCopies:
@@ -147,7 +125,7 @@ class Backup:
         archive = Archive(self._folder)
         refusal = Conflict("another backup of this registry is being made, or died less than two minutes ago")
         with (
-            _locked(self._folder) as holder,
+            locked(self._folder) as holder,
             holding(self._database, BACKUP, holder, refusal, clock=self._clock) as lease,
             scratch(self._data, BACKUP) as work,
         ):
@@ -187,39 +165,6 @@ class Backup:
         return copier
 
 
-def must_be_for_backups(folder: Path) -> None:
-    """Raises `Conflict` for a folder that has something else in it."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
-        raise Conflict(f"{folder} has something else in it than a backup: name an empty folder")
-
-
-def find_description(archive: Archive) -> Description | None:
-    """What the backup holds; None where none was ever completed. Raises `Conflict` for one that cannot be read."""
-    try:
-        with closing(archive.open(DESCRIPTION)) as reader:
-            content = reader.read(0, reader.size)
-    except BlobMissing:
-        return None
-    try:
-        return msgspec.json.decode(content, type=Description)
-    except msgspec.DecodeError as error:
-        raise Conflict(f"{DESCRIPTION} of the backup cannot be read: {error}") from None
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[str]:
-    """Hold the folder; gives what is written in its lock. Whoever holds that succeeds one that died, with its lease."""
-    try:
-        with held(folder / LOCK, alone=True) as descriptor:
-            holder = os.read(descriptor, 100).decode("ascii", "replace")
-            if not holder:
-                holder = secrets.token_urlsafe(9)
-                os.write(descriptor, holder.encode())
-            yield holder
-    except Held:
-        raise Conflict(f"another `cove backup` to {folder} is at work") from None
-
-
 def _describe(records: Database, report: CopyReport, now: int) -> Description:
     damaged = sorted(damage.digest for damage in report.damaged)
     with records.read() as tx:
@@ -230,7 +175,7 @@ def _describe(records: Database, report: CopyReport, now: int) -> Description:
             version=metadata.version("cove-registry"),
             schema=HEAD,
             registry=facts.find(tx, REGISTRY_ID) or "",
-            records=f"{_RECORDS}/{now}.db",
+            records=f"{RECORDS}/{now}.db",
             records_digest="",
             blobs=report.blobs + report.blobs_before,
             bytes=size - sum(blob.size for blob in blobs.find_many(tx, damaged).values()),
@@ -252,7 +197,7 @@ def _tidy(archive: Archive, copier: BlobCopying, description: Description) -> No
     """Delete what only former backups had."""
     for name in copier.superfluous:
         archive.remove(name)
-    for name in archive.names(_RECORDS):
+    for name in archive.names(RECORDS):
         if name != description.records:
             archive.remove(name)
 
@@ -273,46 +218,3 @@ def _counted(pieces: Iterable[bytes], progress: Callable[[int], None]) -> Iterat
     for piece in pieces:
         yield piece
         progress(len(piece))
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBackup:
-    """A backup that is being read."""
-
-    archive: Archive
-    description: Description
-    records: Database
-
-
-@contextmanager
-def open_backup(folder: Path, work: Path) -> Iterator[OpenBackup]:
-    """Open a backup without changing it; its records are copied to `work`, an empty folder, and brought up to date.
-
-    Raises `Conflict` where there is no whole backup, and `SchemaTooNew`.
-    """
-    description = find_description(Archive(folder)) if folder.is_dir() else None
-    if description is None:
-        raise Conflict(f"{folder} has no backup that was completed")
-    if description.format > FORMAT:
-        raise Conflict(f"the backup in {folder} was made by a newer version of the program, {description.version}")
-    if description.schema > HEAD:
-        raise SchemaTooNew(
-            f"the backup in {folder} has schema {description.schema}, this program knows schemas up to {HEAD}"
-        )
-    archive, file = Archive(folder), work / "records.db"
-    _fetch(archive, description, file)
-    with closing(Database.open(file)) as records:
-        records.migrate()
-        yield OpenBackup(archive, description, records)
-
-
-def _fetch(archive: Archive, description: Description, file: Path) -> None:
-    digest = Digest.parse(description.records_digest)
-    file.touch(mode=0o600, exist_ok=False)
-    try:
-        with closing(archive.open(description.records)) as reader:
-            size = reader.size
-        with file.open("wb") as copied:
-            copied.writelines(verified_pieces(archive, description.records, digest=digest, size=size))
-    except (BlobDamaged, BlobMissing) as error:
-        raise Conflict(f"the records of the backup are damaged: {description.records} {error}") from None

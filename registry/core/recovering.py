@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from registry.core.backups import OpenBackup
+from registry.core.backup_folders import OpenBackup
 from registry.core.blob_checks import BlobChecks
 from registry.core.copiers import BlobCopying, CopyReport, Progress, StoreCopies
 from registry.core.findings import CheckReport, Finding

@@ -106,7 +106,7 @@ def copy_to_file(
     path.touch(mode=0o600, exist_ok=False)
     with closing(Database.open(path)) as file:
         file.migrate()
-        with database.read() as old, file.write() as new:
+        with file.write() as new, database.read() as old:
             for count in copy(old, new, None, without):
                 progress(count)
             if compare and (table := find_difference(old, new, None, without)):

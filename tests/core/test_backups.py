@@ -13,7 +13,8 @@ import pytest
 
 from auth.access import Actor
 from registry.core import cleaning
-from registry.core.backups import DESCRIPTION, LOCK, Backup, Description, open_backup
+from registry.core.backup_folders import DESCRIPTION, LOCK, Description, open_backup
+from registry.core.backups import Backup
 from registry.core.cleaning import BACKUP, Cleaning, Rules
 from registry.core.copiers import CopyReport
 from registry.core.holding import LeaseLapsed
@@ -486,6 +487,16 @@ def test_description_that_cannot_be_read_is_an_error(world: World, content: byte
     for attempt in (world.restore, world.back_up):
         with pytest.raises(Conflict, match="cannot be read"):
             attempt()
+
+
+@pytest.mark.parametrize(
+    "values", [{"records": "/etc/passwd"}, {"records": "records/../../x.db"}, {"records_digest": "sha256:x"}]
+)
+def test_description_that_leads_elsewhere_is_an_error(world: World, values: dict[str, str]) -> None:
+    world.back_up()
+    alter(world, **values)
+    with pytest.raises(Conflict, match="cannot be read"):
+        world.restore()
 
 
 def truncate(path: Path) -> None:
