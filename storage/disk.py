@@ -32,7 +32,15 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path, PurePosixPath
 
-from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoredObject, StoreFull, check_note_name
+from storage.blobs import (
+    BlobMissing,
+    BlobStoreError,
+    StagedBusy,
+    StoredObject,
+    StoreFull,
+    StoreUnavailable,
+    check_note_name,
+)
 from storage.digest import Digest
 from storage.disk_files import Folders, files_below, open_file, plain, plain_errors, remove, sync_folder
 from storage.legacy import BLOBS, is_blob_location
@@ -215,12 +223,16 @@ class DiskStore:
         self._reserve = reserve
         self._root = root.absolute()
         self._folders = Folders(self._root)
+        with plain_errors(self._root):
+            self._inode = self._root.stat().st_ino
 
     def check(self) -> None:
         if not os.access(self._root, os.W_OK | os.X_OK) or not self._root.is_dir():
             raise BlobStoreError(f"{self._root} is no folder that blobs can be written to")
+        self._must_be_the_same()
 
     def stage(self) -> str:
+        self._must_be_the_same()
         staged = f"uploads/{secrets.token_hex(16)}"
         with plain_errors(self._root / staged):
             self._folders.make("uploads")
@@ -327,6 +339,15 @@ class DiskStore:
         except (BlobMissing, StagedBusy):
             return False
         return True
+
+    def _must_be_the_same(self) -> None:
+        """What is written below a folder whose disk was unmounted is out of sight after the next mount.
+
+        A network file system may have another device number then, and has the same inode.
+        """
+        with plain_errors(self._root):
+            if self._root.stat().st_ino != self._inode:
+                raise StoreUnavailable(f"{self._root} is another folder than it was at the start: is its disk mounted?")
 
     def _path(self, location: str) -> Path:
         """Where a location is; one that could lead out of the root raises `BlobStoreError`."""

@@ -2,14 +2,14 @@
 
 The verdict is about an object at its location. Whoever finds one looks at the row again when it is noted: a blob that
 was cleaned up or pushed anew meanwhile is no longer meant. And nothing is noted while the store is not known to be
-this registry's: a folder that is not mounted says nothing about what would be in it.
+this registry's: a folder that is not mounted says nothing about what would be in it, and clients are to come back.
 """
 
 import logging
 from collections.abc import Callable
 
 from registry.core.identity import is_ours
-from storage.blobs import BlobMissing, BlobStore
+from storage.blobs import BlobMissing, BlobStore, StoreUnavailable
 from storage.copies import BlobDamaged, verified_pieces
 from storage.digest import Digest
 from storage.metadata import blobs
@@ -24,11 +24,10 @@ MISSING = "is missing"
 def quarantine(database: Database, store: BlobStore, record: BlobRecord, damage: str) -> bool:
     """Note, once, what is wrong with a blob, such as "is missing"; tells whether that is new and was noted.
 
-    Raises `DatabaseError`, `BlobStoreError`.
+    Raises `StoreUnavailable` for a store that is another one than it was, and what both raise when they fail.
     """
     if not is_ours(database, store):
-        log.critical("blob %s %s, in a storage that is not known to be this registry's", record.digest, damage)
-        return False
+        raise StoreUnavailable(f"blob {record.digest} {damage}, in a storage that is not known to be this registry's")
     with database.write(durable=False) as tx:
         is_new = blobs.set_damage(tx, record, damage)
     if is_new:

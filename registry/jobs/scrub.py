@@ -8,10 +8,9 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 
-from registry.core.identity import is_ours
 from registry.core.pacing import Pace
 from registry.core.quarantine import quarantine, read_through
-from storage.blobs import BlobStore, BlobStoreError
+from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import blobs, leases
 from storage.metadata.blobs import BlobRecord
@@ -81,10 +80,8 @@ class Scrub:
         if damage is None:
             with self._database.write(durable=False) as tx:
                 blobs.set_checked(tx, record, self._clock())
-        elif is_ours(self._database, self._store):
-            quarantine(self._database, self._store, record, damage)
         else:
-            raise BlobStoreError("the storage is not known to be this registry's any more")
+            quarantine(self._database, self._store, record, damage)
         self._count(record.size)
         self._spend(max(LEAST - record.size, 0))
 

@@ -14,7 +14,7 @@ from registry.core.manifests import Manifests
 from registry.core.repositories import Repository
 from registry.errors import BlobUnknown, ManifestBlobUnknown
 from registry.oci.names import Reference, RepositoryName
-from storage.blobs import BlobMissing
+from storage.blobs import BlobMissing, StoreUnavailable
 from storage.digest import Digest
 from storage.disk import DiskStore
 from storage.metadata import repositories, tombstones, uploads
@@ -455,8 +455,9 @@ def test_folder_that_is_not_mounted_damages_nothing(tmp_path: Path, database: Da
     assert [found.kind for found in world.findings(reads=True)] == ["storage"]
     with pytest.raises(NotOurStorage, match="has none of the blobs that should be in it"):
         world.check(repairs=True)
-    with pytest.raises(BlobUnknown):
-        world.blobs.stat(world.app, Digest.of(LAYER))
+    for ask in (world.blobs.stat, world.blobs.open):
+        with pytest.raises(StoreUnavailable, match="not known to be this registry's"):
+            ask(world.app, Digest.of(LAYER))
     assert world.record(LAYER).damage is None
     for name in ("blobs", "notes"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)

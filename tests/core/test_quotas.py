@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry.core.adoption import Adoption
+from registry.core.identity import accept
 from registry.core.projects import Projects
 from registry.errors import BlobUnknown, BlobUploadUnknown, ManifestUnknown, QuotaExceeded
 from registry.oci.names import Reference
@@ -302,6 +303,7 @@ def test_damaged_blob_is_mended_by_a_push_to_a_project_beyond_its_limit(world: W
     with world.database.read() as tx:
         record = blobs.find(tx, str(digest))
     assert record
+    accept(world.database, world.store)
     world.store.delete(record.location)
     world.limit(10)
     with pytest.raises(BlobUnknown):

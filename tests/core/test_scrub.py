@@ -14,7 +14,7 @@ from registry.core.pacing import Pace
 from registry.errors import BlobUnknown
 from registry.jobs import scrub
 from registry.jobs.scrub import AGAIN_MS, DAY_MS, LEASE_MS, LEAST, SCRUB, Scrub
-from storage.blobs import BlobReader, BlobStoreError, StoreUnavailable
+from storage.blobs import BlobReader, StoreUnavailable
 from storage.digest import Digest
 from storage.disk import DiskStore
 from storage.metadata import blobs, leases
@@ -171,7 +171,7 @@ def test_folder_that_is_not_mounted_puts_the_work_off_and_damages_nothing(disk: 
     shutil.rmtree(disk.folder / "blobs")
     disk.store.delete_note(NAME)
     made, counted = scrubbing(disk)
-    with pytest.raises(BlobStoreError, match="not known to be this registry's"):
+    with pytest.raises(StoreUnavailable, match="not known to be this registry's"):
         made.run()
     assert counted == []
     assert disk.record(LAYER).damage is None

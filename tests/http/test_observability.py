@@ -14,13 +14,19 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from registry import app
+from registry.app import open_database
+from registry.config import Config
+from registry.jobs.scrub import SCRUB
 from registry.logs import JsonLines
 from registry.metrics import Metrics
 from registry.values import networks
+from storage.clock import now_ms
+from storage.metadata import blobs, leases
 from storage.metadata.database import Database
 from tests.http.conftest import Make
 from tests.http.raw import Client, eventually, get
-from tests.http.serving import Registry
+from tests.http.serving import PASSWORD, Registry, running
 
 LOGGERS = ("auth", "cove", "registry", "storage", "uvicorn")
 
@@ -142,6 +148,52 @@ def test_bytes_are_counted_in_and_out(registry: Registry) -> None:
     before = samples(registry, "cove_sent_bytes_total")[()]
     assert registry.client("admin").get(f"/v2/team/counted/blobs/{digest}").content == b"first"
     assert eventually(lambda: samples(registry, "cove_sent_bytes_total")[()] >= before + 5)
+
+
+def test_age_of_the_oldest_reading_of_a_sound_blob_is_told(make_registry: Make) -> None:
+    registry = make_registry()
+    assert samples(registry, "cove_oldest_check_seconds")[()] == 0
+    with registry.database.write() as tx:
+        for hours in (1, 5, 9):
+            tx.exec_driver_sql("UPDATE blobs SET damage = NULL")
+            blob_id = blobs.add(tx, f"sha256:{hours}", 1, f"at/{hours}", 1)
+            read_at = now_ms() - hours * 3_600_000
+            tx.exec_driver_sql(f"UPDATE blobs SET checked_at = {read_at}, damage = 'is missing' WHERE id = {blob_id}")
+    assert 5 * 3600 <= samples(registry, "cove_oldest_check_seconds")[()] < 6 * 3600
+    assert samples(registry, "cove_blobs_damaged")[()] == 1
+
+
+def test_blobs_are_read_again_and_counted_until_the_server_stops(
+    make_registry: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SCRUB_SECONDS", 0.01)
+    registry = make_registry(scrub_bytes_per_second=1 << 40)
+    registry.projects.create("team")
+    registry.push_blob("team/a", b"12345")
+    with registry.database.write() as tx:
+        tx.exec_driver_sql("UPDATE blobs SET created_at = 1")
+    names = ("cove_scrubbed_blobs_total", "cove_scrubbed_bytes_total")
+    assert eventually(lambda: [samples(registry, name)[()] for name in names] == [1, 5])
+    with registry.database.read() as tx:
+        assert tx.exec_driver_sql("SELECT count(checked_at) FROM blobs").scalar() == 1
+
+
+def test_server_that_reads_a_blob_slowly_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a byte a second the blob would take a day; what has ended has given its lease back."""
+    monkeypatch.setattr(app, "SCRUB_SECONDS", 0.01)
+    with running(Config(data=tmp_path / "data", admin_password=PASSWORD, scrub_bytes_per_second=1)) as registry:
+        registry.push_blob("library/a", b"x" * 100_000)
+        with registry.database.write() as tx:
+            tx.exec_driver_sql("UPDATE blobs SET created_at = 1")
+
+        def is_reading() -> bool:
+            with registry.database.read() as tx:
+                return leases.is_held(tx, SCRUB, now=now_ms())
+
+        assert eventually(is_reading)
+        config = registry.config
+    with closing(open_database(config)) as database, database.read() as tx:
+        assert not leases.is_held(tx, SCRUB, now=now_ms())
 
 
 def test_uploads_in_progress_and_storage_used_are_told(make_registry: Make) -> None:

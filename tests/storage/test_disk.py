@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import storage.disk
-from storage.blobs import BlobMissing, BlobStoreError, StagedBusy
+from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoreUnavailable
 from storage.digest import Digest
 from storage.disk import WRITEBACK_STEP, DiskStore
 from tests.storage.processes import line_of, run, script, started
@@ -189,6 +189,20 @@ def test_a_root_that_is_gone_fails_the_check_until_it_is_back(
     root.unlink(missing_ok=True)
     elsewhere.rename(root)
     store.check()
+
+
+def test_nothing_is_staged_in_another_folder_than_at_the_start(store: DiskStore, root: Path) -> None:
+    """As when the disk that was mounted there is not any more."""
+    elsewhere = root.rename(root.with_name("elsewhere"))
+    root.mkdir()
+    for use in (store.check, store.stage, lambda: store.write_note("note", [b"x"])):
+        with pytest.raises(StoreUnavailable, match="is another folder than it was at the start"):
+            use()
+    assert not list(root.iterdir())
+    root.rmdir()
+    elsewhere.rename(root)
+    store.check()
+    assert content_of(store, put(store, b"back again")) == b"back again"
 
 
 def test_sweeping_leaves_what_is_no_staged_place(store: DiskStore, root: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.blobs import StoreFull
+from storage.blobs import StoreFull, StoreUnavailable
 from storage.digest import Digest
 from storage.disk import DiskStore
 from tests.storage.processes import line_of, script, started
@@ -46,6 +46,24 @@ def tiny(tmp_path: Path) -> Iterator[DiskStore]:
     skip_unless_mountable(*mount)
     with mounted(*mount) as folder:
         yield DiskStore(folder)
+
+
+def test_a_folder_whose_disk_is_not_mounted_any_more_takes_nothing_until_it_is(tmp_path: Path) -> None:
+    disk, root = tmp_path / "disk", tmp_path / "root"
+    disk.mkdir()
+    mount = (root, "--bind", str(disk))
+    skip_unless_mountable(*mount)
+    with mounted(*mount):
+        store = DiskStore(root)
+        location = put(store, b"layer")
+    for use in (store.check, store.stage):
+        with pytest.raises(StoreUnavailable, match="is its disk mounted"):
+            use()
+    assert not list(root.iterdir())
+    with mounted(*mount):
+        store.check()
+        assert content_of(store, location) == b"layer"
+        assert content_of(store, put(store, b"another")) == b"another"
 
 
 def fill_with_files(folder: Path) -> list[Path]:
