@@ -94,7 +94,7 @@ def test_two_nodes_do_not_append_to_one_upload_at_once(
     location, arrived, refused = begin(nodes[0], repository), threading.Event(), threading.Event()
 
     def slowly() -> Iterator[bytes]:
-        yield bytes(MIB)
+        yield from [bytes(MIB)] * 32  # more than waits on the way: the node is reading it, and so has the upload
         arrived.set()
         assert refused.wait(60)
         yield b"the end"
@@ -109,7 +109,7 @@ def test_two_nodes_do_not_append_to_one_upload_at_once(
             expect(nodes[1].patch(location, content=b"in between"), 416)
         finally:
             refused.set()
-    assert kept(nodes[1], location) == MIB + len(b"the end")
+    assert kept(nodes[1], location) == 32 * MIB + len(b"the end")
 
 
 # What one node changes, the other knows
