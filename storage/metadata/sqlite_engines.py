@@ -1,6 +1,7 @@
 """SQLite: one file, whose writers take turns."""
 
 import sqlite3
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,8 +55,8 @@ def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
+        _turn_on(journal, connection, patience)
         for pragma in (
-            f"journal_mode={journal}",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
             "temp_store=MEMORY",
@@ -75,6 +76,26 @@ def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine
     return engine
 
 
+def _turn_on(journal: str, connection: Any, patience: float) -> None:
+    """Choose the journal. The first to do so needs the file for itself for a moment, and SQLite makes nobody wait then
+    who comes at the same time: two first starts do.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode={journal}").close()
+        except sqlite_driver().OperationalError as error:
+            if _code(error) not in _BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _code(error: object) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BROKEN = {
     sqlite3.SQLITE_CANTOPEN,
@@ -88,7 +109,7 @@ _BROKEN = {
 
 def explain(error: DBAPIError) -> DatabaseError | None:
     """What an error of the driver means to the program; None for one that only a bug can cause."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error.orig)
     if code in _BUSY:
         return DatabaseBusy("the database is locked by another writer")
     if code == sqlite3.SQLITE_FULL:
