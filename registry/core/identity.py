@@ -91,8 +91,9 @@ def _agree(database: Database, store: BlobStore, identifier: str | None) -> None
 
 def _state(database: Database, store: BlobStore) -> tuple[str | None, str | None, bool]:
     """The identifier in the records and in the store, and whether the records name blobs."""
+    note = _read_note(store)
     with database.read() as tx:
-        return facts.find(tx, NAME), _read_note(store), bool(blobs.list_newest(tx, 1))
+        return facts.find(tx, NAME), note, bool(blobs.list_newest(tx, 1))
 
 
 def _read_note(store: BlobStore) -> str | None:

@@ -8,6 +8,7 @@ Objects of an adopted storage are left alone: the registry that wrote them may s
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from registry.core.clocks import DAY_MS
 from registry.core.identity import is_ours
 from storage.blobs import BlobStore, StoredObject
 from storage.clock import now_ms
@@ -15,7 +16,7 @@ from storage.legacy import is_blob_location
 from storage.metadata import blobs, facts, tombstones, uploads
 from storage.metadata.database import Database, Transaction
 
-AGE_MS = 24 * 60 * 60 * 1000
+AGE_MS = DAY_MS
 RESTORED_AT = "restored-at"  # a fact: when the records were last put back from a copy, in ms since 1970
 BATCH = 200
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from registry.core.cleaning import Cleaning, LeaseLost
-from registry.core.clocks import DAY_MS, ClockJumped
+from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped
 from registry.core.orphans import Orphans
 from storage.blobs import BlobStore
 from storage.clock import now_ms
@@ -12,7 +12,7 @@ from storage.metadata import leases, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 
-SWEEP_AGE_MS = 60 * 60 * 1000  # at least: bytes are staged a moment before their session's row is there
+SWEEP_AGE_MS = HOUR_MS  # at least: bytes are staged a moment before their session's row is there
 
 
 def clean_if_due(cleaning: Cleaning, count: Callable[[Freed], None] = lambda _: None) -> Freed | None:

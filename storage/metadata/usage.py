@@ -42,7 +42,7 @@ def charge(tx: Connection, repository_id: int, blob_id: int) -> None:
         .where(repositories.c.id == repository_blobs.c.repository_id, repositories.c.project_id == own)
     )
     size = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.id == blob_id, ~other).scalar_subquery()
-    tx.execute(update(projects).where(projects.c.id == own).values(used_bytes=projects.c.used_bytes + size))
+    _add(tx, own, size)
 
 
 def release(tx: Connection, links: Collection[tuple[int, int]]) -> None:
@@ -63,14 +63,12 @@ def release(tx: Connection, links: Collection[tuple[int, int]]) -> None:
     lost -= {(project_id, blob_id) for project_id, blob_id in tx.execute(held)}
     for project_id in {project_id for project_id, _ in lost}:
         size = sum(sizes[blob_id] for owner, blob_id in lost if owner == project_id)
-        released = update(projects).where(projects.c.id == project_id)
-        tx.execute(released.values(used_bytes=projects.c.used_bytes - size))
+        _add(tx, project_id, -size)
 
 
 def charge_manifest(tx: Connection, repository_id: int, size: int) -> None:
     """Count a manifest of the repository."""
-    own = projects.c.id == _project_of(repository_id)
-    tx.execute(update(projects).where(own).values(used_bytes=projects.c.used_bytes + size))
+    _add(tx, _project_of(repository_id), size)
 
 
 def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
@@ -82,8 +80,7 @@ def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
         .group_by(repositories.c.project_id)
     )
     for project_id, size in tx.execute(sizes).all():
-        released = update(projects).where(projects.c.id == project_id)
-        tx.execute(released.values(used_bytes=projects.c.used_bytes - int(size)))
+        _add(tx, project_id, -int(size))
 
 
 def set_quota(tx: Connection, project_id: int, quota: int | None) -> None:
@@ -104,6 +101,11 @@ def correct(tx: Connection, project_id: int) -> int:
     used = count(tx, project_id)
     tx.execute(update(projects).where(projects.c.id == project_id).values(used_bytes=used))
     return used
+
+
+def _add(tx: Connection, project_id: int | ScalarSelect[int], size: int | ScalarSelect[int]) -> None:
+    own = update(projects).where(projects.c.id == project_id)
+    tx.execute(own.values(used_bytes=projects.c.used_bytes + size))
 
 
 def _project_of(repository_id: int) -> ScalarSelect[int]:
