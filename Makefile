@@ -6,7 +6,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture check format clean
+.PHONY: help run test torture bench check format clean
 
 help: ## List what make can do here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,11 @@ torture: $(VENV)/ready-to-test ## Run the acceptance plan in full, and tell how 
 	-@$(PIP) install atheris
 	TORTURE=full $(VENV)/bin/python -m pytest -q -p tests.torture.report $(ARGS)
 
+# The environment narrows it: BENCH_ROWS=get-tag-16,push-big BENCH_ROUNDS=1; `tests/bench/__main__.py` has all of it.
+bench: $(VENV)/ready-to-test ## Measure Cove beside its peers
+	@tests/bench/install
+	$(VENV)/bin/python -m tests.bench
+
 check: $(VENV)/ready-to-test ## Check style and types only
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -32,7 +37,7 @@ format: $(VENV)/ready-to-test ## Put the code into its one format
 	$(VENV)/bin/ruff format .
 
 clean: ## Remove the environment and every cache, but no data
-	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The marks make a second start instant: pip runs again only when pyproject.toml has changed.

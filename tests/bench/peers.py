@@ -1,0 +1,216 @@
+"""The registries that are measured: how each is found and started. Peers keep no accounts and write few logs."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.cli.running import COVE, environment
+
+ROOT = Path(__file__).parents[2]
+BINARIES = ROOT / ".bench" / "bin"
+PROJECT, USER, PASSWORD = "bench", "bench", "Correct-horse1"
+START_SECONDS = 60
+
+
+class Missing(Exception):
+    """A registry cannot be measured here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where blobs go when they do not go into a folder."""
+
+    endpoint: str
+    name: str
+    access_key: str
+    secret_key: str
+
+
+Command = Callable[[Path, Path, int, Bucket | None], tuple[list[str], dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A program. `command` gives arguments and environment for a program, a folder, a port and a bucket.
+
+    A push to one that `is_durable` survives a loss of power once it is answered.
+    """
+
+    name: str
+    command: Command
+    is_durable: bool = True
+    has_accounts: bool = False
+    takes_bucket: bool = True
+    version_command: tuple[str, ...] = ("--version",)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that names another binary."""
+        return f"BENCH_{self.name.upper().replace('-', '_')}"
+
+    def find(self) -> Path:
+        """The program. Raises `Missing`."""
+        if self.has_accounts:
+            return Path(COVE[0])
+        installed = sorted(BINARIES.glob(f"{self.name}-v*")) or [Path(shutil.which(self.name) or "")]
+        program = Path(os.environ.get(self.variable) or installed[-1])
+        if not program.is_file():
+            raise Missing(f"not installed, and {self.variable} names no binary")
+        return program
+
+    def version(self) -> str:
+        """As the program says, or its file's name where it was built without knowing."""
+        if self.has_accounts:
+            return version("cove-registry")
+        program = self.find()
+        said = subprocess.run([program, *self.version_command], capture_output=True, text=True, check=False)
+        found = re.search(r"\bv?(\d+\.\d+\.\d+)", f"{said.stdout} {said.stderr}") or re.search(
+            r"v([\d.]+)$", program.name
+        )
+        return found[1] if found else "unknown"
+
+
+def _cove(_program: Path, folder: Path, port: int, bucket: Bucket | None) -> tuple[list[str], dict[str, str]]:
+    """As shipped: accounts and tokens, records in SQLite, everything durable, as many processes as by default."""
+    settings = {"admin_password": PASSWORD}
+    if bucket:
+        settings |= {"storage_url": f"s3://{bucket.name}/{folder.name}", "s3_endpoint": bucket.endpoint}
+    return [*COVE, "serve", "--port", str(port), "--data", str(folder / "data")], environment(**settings)
+
+
+def _distribution(program: Path, folder: Path, port: int, bucket: Bucket | None) -> tuple[list[str], dict[str, str]]:
+    """Its own example configuration, without a log of requests."""
+    storage: dict[str, object] = {"filesystem": {"rootdirectory": str(folder / "data")}}
+    if bucket:
+        copying = {"multipartcopythresholdsize": 5 << 30}  # one copy, since few servers of S3 copy parts
+        keys = {"accesskey": bucket.access_key, "secretkey": bucket.secret_key, "rootdirectory": f"/{folder.name}"}
+        place = {"region": "us-east-1", "regionendpoint": bucket.endpoint, "bucket": bucket.name, "secure": False}
+        storage = {"s3": {**place, **keys, **copying, "forcepathstyle": True}, "redirect": {"disable": True}}
+    configuration = {
+        "version": 0.1,
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"cache": {"blobdescriptor": "inmemory"}, **storage},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    (folder / "config.json").write_text(json.dumps(configuration))  # JSON is YAML
+    return [str(program), "serve", str(folder / "config.json")], {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+
+
+def _olareg(program: Path, folder: Path, port: int, _bucket: Bucket | None) -> tuple[list[str], dict[str, str]]:
+    place = ["--addr", "127.0.0.1", "--port", str(port), "--dir", str(folder / "data")]
+    return [str(program), "serve", *place], dict(os.environ)
+
+
+COVE_KIND = Kind("cove", _cove, has_accounts=True)
+KINDS = [
+    COVE_KIND,
+    Kind("distribution", _distribution),
+    Kind("olareg", _olareg, is_durable=False, takes_bucket=False, version_command=("version",)),
+    Kind("docker-registry", _distribution, takes_bucket=False),
+]
+
+
+@dataclass
+class Server:
+    """A registry that answers. `started_in` is the seconds from its start until it did."""
+
+    kind: Kind
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes]"
+    environment: Mapping[str, str]
+    started_in: float = field(default=0, init=False)
+
+    @property
+    def group(self) -> int:
+        return self.process.pid
+
+    def authorization(self, scope: str) -> str:
+        """The value of the header field that a client sends, after asking for a token as it does; empty for peers."""
+        if not self.kind.has_accounts:
+            return ""
+        target = f"/service/token?{urlencode({'service': 'cove', 'scope': scope})}"
+        with closing(HTTPConnection("127.0.0.1", self.port)) as connection:
+            connection.request("GET", target, headers={"Authorization": basic()})
+            answer = connection.getresponse()
+            content = answer.read()
+        if answer.status != 200:
+            raise Missing(f"{answer.status} for a token")
+        return f"Bearer {json.loads(content)['token']}"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.group, signal.SIGKILL)
+            self.process.wait()
+
+
+def basic() -> str:
+    return f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
+
+
+def start(stack: ExitStack, kind: Kind, folder: Path, bucket: Bucket | None = None) -> Server:
+    """Start a registry over `folder`, until `stack` ends. Raises `Missing` when it cannot be."""
+    if bucket and not kind.takes_bucket:
+        raise Missing("measured on a disk only")
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    arguments, variables = kind.command(kind.find(), folder, port, bucket)
+    with (folder / "log").open("a") as log:
+        began = time.monotonic()
+        process = subprocess.Popen(arguments, env=variables, stdout=log, stderr=log, start_new_session=True)
+    server = Server(kind, folder, port, process, variables)
+    stack.callback(server.stop)
+    _wait(server)
+    server.started_in = time.monotonic() - began
+    return server
+
+
+def settle_in(server: Server) -> None:
+    """Give a Cove that was just started a private project, and the user who pushes to it and pulls from it."""
+    project, user, role = ["project", "add", PROJECT], ["user", "add", USER, "--password-stdin"], "developer"
+    for arguments in (project, user, ["member", "add", PROJECT, USER, role]) if server.kind.has_accounts else ():
+        command = [*COVE, *arguments, "--data", str(server.folder / "data")]
+        subprocess.run(
+            command, env=server.environment, input=f"{PASSWORD}\n", text=True, check=True, stdout=subprocess.DEVNULL
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def _wait(server: Server) -> None:
+    """Until the base of the API is answered, in whatever way."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(server):
+        if time.monotonic() > deadline or server.process.poll() is not None:
+            raise Missing(f"it did not start: {(server.folder / 'log').read_text()[-300:]}")
+        time.sleep(0.002)
+
+
+def _answers(server: Server) -> bool:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=START_SECONDS)) as connection:
+        try:
+            connection.request("GET", "/v2/")
+        except ConnectionRefusedError:
+            return False
+        return connection.getresponse().status > 0

@@ -1,0 +1,246 @@
+"""What is measured: each row prepares what it needs with a registry, and returns the work that counts."""
+
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from tests.bench import machine
+from tests.bench.clients import MB, Connection, pull_blob, pull_image, pull_range, push_again, push_blob, push_image
+from tests.bench.images import MIB, Blob, Image
+from tests.bench.loads import Done, crowd, gets, heads
+from tests.bench.peers import PROJECT, Server, basic, start
+
+GAUGES = {"s", "MB"}  # units of what is better when it is less
+
+
+class NotOffered(Exception):
+    """A registry does not have what a row is about; the message says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything; times in seconds, sizes in bytes."""
+
+    rounds: int = 3
+    seconds: float = 5
+    connections: tuple[int, ...] = (1, 16, 256)
+    clients: int = 8
+    pullers: int = 20
+    big: int = 1024 * MIB
+    range: int = 8 * MIB
+    medium: int = 10 * MB
+    mediums: int = 104  # about 100, as many for each of 8 clients
+    layer: int = 20_000
+    layers: int = 5
+    pulled_layer: int = 100 * MB
+
+
+QUICK = Scale(
+    rounds=1,
+    seconds=0.1,
+    connections=(1, 16),
+    clients=2,
+    pullers=2,
+    big=2 * MIB,
+    range=MIB,
+    medium=100_000,
+    mediums=4,
+    pulled_layer=100_000,
+)
+
+
+class Contents:
+    """A running registry, and what is there to be pulled from it: pushed when it is first asked for."""
+
+    repository = f"{PROJECT}/read"
+
+    def __init__(self, server: Server, scale: Scale) -> None:
+        self.server = server
+        self.scale = scale
+        self._used = 0
+
+    @cached_property
+    def image(self) -> Image:
+        return self._pushed(Image.new(self.scale.layer, self.scale.layers))
+
+    @cached_property
+    def pulled_image(self) -> Image:
+        return self._pushed(Image.new(self.scale.pulled_layer, self.scale.layers))
+
+    @cached_property
+    def big(self) -> Blob:
+        blob = Blob.new(self.scale.big)
+        push_blob(Connection(self.server, self.repository), blob)
+        return blob
+
+    def _pushed(self, image: Image) -> Image:
+        push_image(Connection(self.server, self.repository), image)
+        return image
+
+    def fresh_repository(self) -> str:
+        """One that nobody has used."""
+        self._used += 1
+        return f"{PROJECT}/push-{self._used}"
+
+    def requests(self, load: Callable[..., Done], rest: str, connections: int) -> "Work":
+        """The work of asking for a path of the repository, again and again."""
+        authorization = self.server.authorization(f"repository:{self.repository}:pull")
+        path = f"/v2/{self.repository}/{rest}"
+        return partial(load, self.server.port, path, connections, self.scale.seconds, authorization)
+
+    def steps(
+        self, step: Callable[[Connection], float], clients: int = 1, *, fresh: bool = False, once: bool = False
+    ) -> "Work":
+        """The work of so many clients at once, `fresh` ones in a new repository each."""
+        names = [self.fresh_repository() if fresh else self.repository for _ in range(clients)]
+        connects = [partial(Connection, self.server, name) for name in names]
+        return partial(crowd, connects, step, 0 if once else self.scale.seconds)
+
+
+Work = Callable[[], Done]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`prepare` makes ready and returns the work that is measured. `beside` is measured in the same rounds, without a
+    registry. `writes` is for what tells durable registries from others.
+    """
+
+    name: str
+    title: str
+    unit: str
+    prepare: Callable[[Contents], Work]
+    writes: bool = False
+    beside: Callable[[Path], Done] | None = None
+
+    @property
+    def is_gauge(self) -> bool:
+        return self.unit in GAUGES
+
+
+def rows(scale: Scale) -> list[Row]:
+    """All of them, in the order in which they are measured."""
+    return [
+        Row("start", "start, on data that is there", "s", _start_again),
+        Row("memory-idle", "memory when idle", "MB", lambda contents: partial(_memory, contents)),
+        *_reads(scale),
+        *_downloads(scale),
+        *_pushes(scale),
+    ]
+
+
+def _start_again(contents: Contents) -> Work:
+    kind, folder = contents.server.kind, contents.server.folder / "again"
+
+    def work() -> Done:
+        with ExitStack() as stack:
+            return Done(start(stack, kind, folder).started_in, 1)
+
+    if not folder.exists():
+        work()
+    return work
+
+
+def _memory(contents: Contents) -> Done:
+    return Done(machine.memory_bytes(contents.server.group) / MB, 1)
+
+
+def _reads(scale: Scale) -> Iterator[Row]:
+    for method, load in (("get", gets), ("head", heads)):
+        for by in ("tag", "digest"):
+            for count in scale.connections:
+                title = f"manifest {method.upper()} by {by}, {count} connection{'s' if count > 1 else ''}"
+                prepare = partial(_ask_for_manifest, load=load, by=by, count=count)
+                yield Row(f"{method}-{by}-{count}", title, "requests/s", prepare)
+    yield Row("blob", "blob of 1.5 kB, 16 connections", "requests/s", _ask_for_small_blob)
+    yield Row("token", "token for a password, 16 connections", "requests/s", _ask_for_tokens)
+
+
+def _ask_for_manifest(contents: Contents, load: Callable[..., Done], by: str, count: int) -> Work:
+    return contents.requests(load, f"manifests/{getattr(contents.image, by)}", count)
+
+
+def _ask_for_small_blob(contents: Contents) -> Work:
+    return contents.requests(gets, f"blobs/{contents.image.blobs[0].digest}", 16)
+
+
+def _ask_for_tokens(contents: Contents) -> Work:
+    if not contents.server.kind.has_accounts:
+        raise NotOffered("it has no accounts")
+    path = f"/service/token?service=cove&scope=repository:{contents.repository}:pull"
+    return partial(gets, contents.server.port, path, 16, contents.scale.seconds, basic())
+
+
+def _downloads(scale: Scale) -> Iterator[Row]:
+    size, pulled = f"{scale.big // MIB} MiB", f"{scale.layers * scale.pulled_layer / MB:g} MB"
+    for clients in (1, 4):
+        prepare = partial(_download, clients=clients)
+        yield Row(f"get-big-{clients}", f"blob of {size}, {clients} at once", "MB/s", prepare)
+    yield Row("get-ranges", f"ranges of {scale.range // MIB} MiB of it, 4 at once", "MB/s", _download_ranges)
+    yield Row("pull", f"image of {pulled}, {scale.pullers} at once", "MB/s", _pull)
+
+
+def _download(contents: Contents, clients: int) -> Work:
+    return contents.steps(partial(pull_blob, digest=contents.big.digest), clients)
+
+
+def _download_ranges(contents: Contents) -> Work:
+    blob, size = contents.big, contents.scale.range
+
+    def step(source: Connection) -> float:
+        return pull_range(source, blob.digest, random.randrange(blob.size - size + 1), size)
+
+    return contents.steps(step, 4)
+
+
+def _pull(contents: Contents) -> Work:
+    return contents.steps(partial(pull_image, tag=contents.pulled_image.tag), contents.scale.pullers, once=True)
+
+
+def _pushes(scale: Scale) -> Iterator[Row]:
+    size, few, many = f"{scale.big // MIB} MiB", f"{scale.mediums} blobs of {scale.medium / MB:g} MB", scale.clients
+    disk = partial(_write_by_dd, size=scale.big)
+    yield Row("push-big", f"push of {size}", "MB/s", _push_big, writes=True, beside=disk)
+    yield Row("push-medium", f"push of {few} by {many} clients", "MB/s", _push_mediums, writes=True)
+    yield Row("images-1", "images pushed by 1 client", "images/s", partial(_push_images, clients=1), writes=True)
+    prepare = partial(_push_images, clients=many)
+    yield Row(f"images-{many}", f"images pushed by {many} clients", "images/s", prepare, writes=True)
+    yield Row("push-again", "push of an image that is there", "images/s", _push_again, writes=True)
+
+
+def _write_by_dd(folder: Path, size: int) -> Done:
+    """The disk's own speed."""
+    file, began = folder / "written-by-dd", time.monotonic()
+    amount = ["bs=1M", f"count={size // MIB}"]
+    subprocess.run(["dd", "if=/dev/zero", f"of={file}", *amount, "conv=fsync", "status=none"], check=True)
+    done = Done(size / MB, time.monotonic() - began)
+    file.unlink()
+    return done
+
+
+def _push_big(contents: Contents) -> Work:
+    return contents.steps(partial(push_blob, blob=Blob.new(contents.scale.big)), fresh=True, once=True)
+
+
+def _push_mediums(contents: Contents) -> Work:
+    scale = contents.scale
+    Blob.new(scale.medium)  # what all of a size have in common is computed once, here
+
+    def step(to: Connection) -> float:
+        return sum(push_blob(to, Blob.new(scale.medium)) for _ in range(scale.mediums // scale.clients))
+
+    return contents.steps(step, scale.clients, fresh=True, once=True)
+
+
+def _push_images(contents: Contents, clients: int) -> Work:
+    scale = contents.scale
+    return contents.steps(lambda to: push_image(to, Image.new(scale.layer, scale.layers)), clients, fresh=True)
+
+
+def _push_again(contents: Contents) -> Work:
+    return contents.steps(partial(push_again, image=contents.image))
