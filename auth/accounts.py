@@ -1,21 +1,51 @@
 """Signing in: from a name and a password, or from a token, to an account that is allowed to act now."""
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from auth import throttle
 from auth.access import Actor
 from auth.basic import BadCredentials, Credentials
 from auth.passwords import PasswordChecker, hash_password, is_outdated
+from auth.secrets import hash_secret, is_fast, is_secret, is_token
 from auth.throttle import USUAL, Patience
 from auth.tokens import BadToken, Claims, TokenIssuer
 from storage.clock import now_ms
-from storage.metadata import users
-from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, DatabaseUnavailable
+from storage.metadata import access_tokens, robots, settings, users
+from storage.metadata.access_tokens import AccessTokenRecord
+from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, DatabaseUnavailable, Transaction
 from storage.metadata.users import UserRecord
 
 NOBODY = ""
+ROBOT_PREFIX = "robot$"
+_USE_IS_NOTED_EVERY_MS = 5 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Who somebody says to be. Without an actor the claim is false, whatever the secret."""
+
+    key: str
+    stored_hash: str | None
+    actor: Actor | None
+
+
+def robot_prefix(tx: Transaction) -> str:
+    """What the names of all robots begin with, and of no user."""
+    stored = settings.find(tx, "robot_name_prefix")
+    return str(json.loads(stored)) if stored else ROBOT_PREFIX
+
+
+def subject_of(actor: Actor) -> tuple[str, int]:
+    """By which name and version tokens know an account."""
+    if actor.robot:
+        return f"robot:{actor.robot.id}", actor.robot.secret_version
+    if actor.user is None:
+        return NOBODY, 0
+    return f"key:{actor.key.id}" if actor.key else str(actor.user.id), actor.user.credential_version
 
 
 class Throttled(Exception):
@@ -45,56 +75,109 @@ class Accounts:
         self._clock = clock
         self._renewing = threading.Lock()
 
-    def sign_in(self, credentials: Credentials, address: str) -> UserRecord:
-        """The account with that name and password, asked for from `address`.
+    def sign_in(self, credentials: Credentials, address: str) -> Actor:
+        """Whoever has that name and secret, asked for from `address`: a user by the password or by a personal access
+        token, or a robot.
 
-        Raises `BadCredentials` alike for a wrong password and for an unknown or disabled account, `Throttled` after too
+        Raises `BadCredentials` alike for a wrong secret and for an unknown or disabled account, `Throttled` after too
         many of them, and `TooBusy` when more passwords wait for their check than is sensible.
         """
         with self._database.read() as tx:
-            user = users.find(tx, credentials.username)
+            claim = self._claim(tx, credentials)
             wait = throttle.wait_ms(tx, credentials.username, address, self._clock(), self._patience)
             failed_before = throttle.has_failures(tx, credentials.username, address)
-        active = user if user and not user.is_disabled else None
-        key = f"{active.id}:{active.credential_version}" if active else f"?{credentials.username}"
-        if active and self._checker.is_remembered(key, credentials.password):
-            return active
+        if claim.actor and self._checker.is_remembered(claim.key, credentials.password):
+            return claim.actor
         if wait > 0:
             raise Throttled(-(-wait // 1000))
-        right = self._checker.check(key, credentials.password, active.password_hash if active else None)
-        if not active or not right:
+        is_right = self._is_right(claim, credentials.password)
+        if not claim.actor or not is_right:
             self._record_failure(credentials.username, address)
             raise BadCredentials("incorrect username or password")
-        if failed_before:
-            with self._database.write() as tx:
-                throttle.forget_failures(tx, credentials.username, address)
-        if is_outdated(active.password_hash):
-            self._renew_hash(active, credentials.password)
-        return active
+        self._note(claim, credentials, address, failed_before=failed_before)
+        return claim.actor
 
     def by_token(self, token: str) -> Actor:
         """Whoever an access token speaks for, bounded by what it grants. Raises `BadToken`, also for one that is void:
-        the account is gone or disabled, or has another password since.
+        the account is gone or disabled, or has another secret since.
         """
         claims = self._issuer.verify(token)
-        return Actor(self._subject(claims), claims.grants)
+        return replace(self._subject(claims), grants=claims.grants)
 
-    def by_refresh_token(self, token: str) -> UserRecord:
-        """The account that keeps a refresh token. Raises `BadToken`."""
-        user = self._subject(self._issuer.verify_refresh(token))
-        if user is None:
+    def by_refresh_token(self, token: str) -> Actor:
+        """Whoever keeps a refresh token. Raises `BadToken`."""
+        actor = self._subject(self._issuer.verify_refresh(token))
+        if actor.is_anonymous:
             raise BadToken("a refresh token belongs to an account")
-        return user
+        return actor
 
-    def _subject(self, claims: Claims) -> UserRecord | None:
+    def _claim(self, tx: Transaction, credentials: Credentials) -> _Claim:
+        prefix = robot_prefix(tx)
+        if credentials.username.startswith(prefix):
+            robot = robots.find(tx, credentials.username.removeprefix(prefix))
+            if robot is None or not robot.is_active(self._clock()):
+                return _Claim(f"?{credentials.username}", None, None)
+            key = f"robot:{robot.id}:{robot.secret_version}"
+            return _Claim(key, robot.secret_hash, Actor(robot=robot, display=credentials.username))
+        user = users.find(tx, credentials.username) or users.find_by_email(tx, credentials.username)
+        if user is None or user.is_disabled:
+            return _Claim(f"?{credentials.username}", None, None)
+        if is_token(credentials.password):
+            return self._claim_by_key(tx, user, credentials.password)
+        return _Claim(f"{user.id}:{user.credential_version}", user.password_hash, Actor(user))
+
+    def _claim_by_key(self, tx: Transaction, user: UserRecord, secret: str) -> _Claim:
+        found = access_tokens.find_by_hash(tx, hash_secret(secret))
+        if found is None or found.user_id != user.id or not found.is_active(self._clock()):
+            return _Claim(f"?{user.name}", None, None)
+        return _Claim(f"key:{found.id}", found.secret_hash, Actor(user, key=found))
+
+    def _is_right(self, claim: _Claim, secret: str) -> bool:
+        """A random secret takes microseconds; for a password, an unknown account takes as long as any other."""
+        if is_token(secret) or (claim.stored_hash and is_fast(claim.stored_hash)):
+            return claim.stored_hash is not None and is_secret(secret, claim.stored_hash)
+        return self._checker.check(claim.key, secret, claim.stored_hash)
+
+    def _note(self, claim: _Claim, credentials: Credentials, address: str, *, failed_before: bool) -> None:
+        """What a successful sign-in leaves behind."""
+        if failed_before:
+            with self._database.write() as tx:
+                throttle.forget_failures(tx, credentials.username, address)
+        actor = claim.actor
+        if actor and actor.key:
+            self._mark_used(actor.key)
+        elif actor and actor.user and is_outdated(actor.user.password_hash):
+            self._renew_hash(actor.user, credentials.password)
+
+    def _mark_used(self, key: AccessTokenRecord) -> None:
+        now = self._clock()
+        before = now - _USE_IS_NOTED_EVERY_MS
+        if key.used_at is None or key.used_at < before:
+            with self._database.write(durable=False) as tx:
+                access_tokens.mark_used(tx, key.id, now, before=before)
+
+    def _subject(self, claims: Claims) -> Actor:
+        kind, _, number = claims.subject.rpartition(":")
         if claims.subject == NOBODY:
-            return None
+            return Actor()
         with self._database.read() as tx:
-            # A later version may give tokens to other things than people, and share the data with this one.
-            user = users.find_by_id(tx, int(claims.subject)) if claims.subject.isdecimal() else None
-        if user is None or user.is_disabled or user.credential_version != claims.version:
+            actor = self._find(tx, kind, int(number)) if number.isdecimal() else None
+        if actor is None or subject_of(actor) != (claims.subject, claims.version):
             raise BadToken("the account that the token was issued for has changed since")
-        return user
+        return actor
+
+    def _find(self, tx: Transaction, kind: str, number: int) -> Actor | None:
+        """Whoever may act by that number; a later version may give tokens to other kinds of accounts."""
+        now = self._clock()
+        if kind == "robot":
+            robot = robots.find_by_id(tx, number)
+            active = robot is not None and robot.is_active(now)
+            return Actor(robot=robot, display=robot_prefix(tx) + robot.name) if robot and active else None
+        key = access_tokens.find_by_id(tx, number) if kind == "key" else None
+        if kind and (key is None or not key.is_active(now)):
+            return None
+        user = users.find_by_id(tx, key.user_id if key else number)
+        return Actor(user, key=key) if user and not user.is_disabled else None
 
     def _renew_hash(self, user: UserRecord, password: str) -> None:
         """Keep argon2id's hash of a right password instead of another program's; what was issued stays good.

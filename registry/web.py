@@ -216,7 +216,7 @@ class Door:
         try:
             credentials = parse_basic(header)
             if credentials:
-                return Actor(self._accounts.sign_in(credentials, self._origin.client(request)))
+                return self._accounts.sign_in(credentials, self._origin.client(request))
         except BadCredentials as error:
             raise Unauthorized(str(error)) from None
         raise Unauthorized("use Bearer or Basic credentials")

@@ -208,10 +208,9 @@ class Blobs:
         self, tx: Transaction, actor: Actor, digest: Digest, source: RepositoryName | None
     ) -> BlobRecord | None:
         if source is None:
-            everything = self._access.sees_everything(actor)
-            return blobs.find_visible(tx, actor.user_id, str(digest), everything=everything)
+            return blobs.find_visible(tx, self._access.sight(actor), str(digest))
         rights = self._access.rights(tx, actor, source.project)
-        if rights.project is None or Action.PULL not in rights.actions:
+        if rights.project is None or Action.PULL.permission not in rights.permissions:
             return None
         row = repositories.find(tx, Repository(rights.project, source))
         return blobs.find_linked(tx, row.id, str(digest)) if row else None

@@ -32,7 +32,7 @@ def must_be_allowed(
     know that it does not.
     """
     rights = access.rights(tx, actor, name.project)
-    if action in rights.actions:
+    if action.permission in rights.permissions:
         project_id = rights.project.id if rights.project else None
         if not actor.is_granted("repository", str(name), action, project_id):
             raise Unauthorized(
@@ -41,24 +41,24 @@ def must_be_allowed(
                 error="insufficient_scope",
             )
         return rights.project
-    if actor.user is None:
+    if actor.is_anonymous:
         # Not "authentication required": Docker takes that text for no text at all, and tries five times.
         raise Unauthorized(f"sign in to {action} {name}", scope=scope_for(action, name))
     if actor.is_admin:
         raise NameUnknown(f"project '{name.project}' does not exist: create it first")
-    raise Denied(_refusal(actor, action, name, may_pull=Action.PULL in rights.actions))
+    raise Denied(_refusal(actor, action, name, may_pull=Action.PULL.permission in rights.permissions))
 
 
 def must_be_allowed_to_list(actor: Actor) -> None:
     """Lists over all projects are for signed-in accounts, each of which sees its own part."""
-    if actor.user is None:
+    if actor.is_anonymous:
         raise Unauthorized("sign in to list repositories", scope=_CATALOG)
     if not actor.is_granted("registry", "catalog", "*"):
         raise Unauthorized("the token does not allow to list repositories", scope=_CATALOG, error="insufficient_scope")
 
 
 def _refusal(actor: Actor, action: Action, name: RepositoryName, *, may_pull: bool) -> str:
-    who, where = f"user '{actor.name}'", f"project '{name.project}'"
+    who, where = f"{'robot' if actor.robot else 'user'} '{actor.name}'", f"project '{name.project}'"
     if may_pull:
         return f"{who} may pull from {where} but not {action}: ask an administrator of the project for a higher role"
     return f"{who} has no access to {where}, or it does not exist: ask one of its administrators"

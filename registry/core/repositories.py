@@ -68,13 +68,7 @@ class Catalog:
         if not self._access.is_open:
             must_be_allowed_to_list(actor)
         with self._database.read() as tx:
-            names = repositories.list_names(
-                tx,
-                actor.user_id,
-                everything=self._access.sees_everything(actor),
-                after=after,
-                count=count + 1,
-            )
+            names = repositories.list_names(tx, self._access.sight(actor), after=after, count=count + 1)
         return names[:count], len(names) > count
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auth.access import Access, Actor
-from auth.accounts import NOBODY
+from auth.accounts import subject_of
+from auth.roles import Action
 from auth.scope import Scope, format_scope
 from auth.tokens import Grant, TokenIssuer, TokenTooLarge
 from registry.errors import NameInvalid, RequestInvalid
 from registry.oci.names import RepositoryName
 from storage.metadata.database import Database, Transaction
-from storage.metadata.users import UserRecord
 
-_ACTIONS = ("pull", "push", "delete")
+_ACTIONS = (Action.PULL, Action.PUSH, Action.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,15 @@ class Tokens:
         self._lifetime = lifetime
         self._refreshable = refreshable
 
-    def issue(self, user: UserRecord | None, scopes: Sequence[Scope], *, wants_refresh: bool) -> Issued:
-        """A token for `user`, or for nobody. A smaller grant than asked for is no error. Raises `RequestInvalid`."""
-        actor = Actor(user)
+    def issue(self, actor: Actor, scopes: Sequence[Scope], *, wants_refresh: bool) -> Issued:
+        """A token for whoever asks, or for nobody. A smaller grant than asked for is no error. Raises
+        `RequestInvalid`.
+        """
         with self._database.read() as tx:
             grants = [grant for scope in scopes if (grant := self._grant(tx, actor, scope))]
-        subject, version = (str(user.id), user.credential_version) if user else (NOBODY, 0)
+        subject, version = subject_of(actor)
         refresh = None
-        if user and wants_refresh and self._refreshable:
+        if actor.user and wants_refresh and self._refreshable:
             refresh = self._issuer.issue_refresh(subject, version=version)
         try:
             token = self._issuer.issue(subject, version=version, access=grants, lifetime=self._lifetime)
@@ -55,7 +56,7 @@ class Tokens:
 
     def _grant(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
         if scope.type == "registry" and scope.name == "catalog":
-            return Grant("registry", "catalog", ("*",)) if actor.user and "*" in scope.actions else None
+            return Grant("registry", "catalog", ("*",)) if not actor.is_anonymous and "*" in scope.actions else None
         return self._grant_repository(tx, actor, scope) if scope.type == "repository" else None
 
     def _grant_repository(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
@@ -64,8 +65,10 @@ class Tokens:
         except NameInvalid:
             return None
         rights = self._access.rights(tx, actor, name.project)
-        asked = _ACTIONS if "*" in scope.actions else scope.actions
-        granted = tuple(action for action in _ACTIONS if action in asked and action in rights.actions)
+        asked = frozenset(_ACTIONS) if "*" in scope.actions else scope.actions
+        granted = tuple(
+            action for action in _ACTIONS if action in asked and f"repository:{action}" in rights.permissions
+        )
         if not granted or rights.project is None:
             return None
         return Grant("repository", str(name), granted, rights.project.id)

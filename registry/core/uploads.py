@@ -89,11 +89,11 @@ class Uploads:
             with self._database.write(durable=False) as tx:
                 now = self._clock()
                 row = repositories.get_or_create(tx, repository, now)
-                self._limits.admit(tx, actor.user_id, row.project_id, now)
+                self._limits.admit(tx, actor.owner_id, row.project_id, now)
                 record = UploadRecord(
                     id=secrets.token_urlsafe(24),
                     repository_id=row.id,
-                    user_id=actor.user_id,
+                    user_id=actor.owner_id,
                     staged=staged,
                     size=0,
                     algorithm=algorithm,
@@ -110,7 +110,7 @@ class Uploads:
         """A session of that repository, begun by that account. Raises `BlobUploadUnknown`."""
         with self._database.read() as tx:
             row = repositories.find(tx, repository)
-            record = uploads.find(tx, upload_id, row.id, actor.user_id, self._clock()) if row else None
+            record = uploads.find(tx, upload_id, row.id, actor.owner_id, self._clock()) if row else None
         if record is None:
             raise _unknown()
         return record

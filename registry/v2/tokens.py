@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 
 from starlette.responses import Response
 
+from auth.access import Actor
 from auth.accounts import Accounts
 from auth.basic import BadCredentials, Credentials, parse_basic
 from auth.scope import BadScope, parse_scopes
@@ -13,7 +14,6 @@ from registry.core.tokens import Issued, Tokens
 from registry.errors import RequestInvalid, Unauthorized
 from registry.v2.streams import read_body
 from registry.web import SERVICE, Call, Origin, Threads, json_response, run
-from storage.metadata.users import UserRecord
 
 _FORM_LIMIT = 64 * 1024
 _FIELDS_LIMIT = 100
@@ -31,9 +31,9 @@ class TokenEndpoints:
         """For Basic credentials, or for nobody without any."""
         _must_be_ours(call.query("service"))
         headers = call.request.headers.getlist("authorization")
-        user = self._by_header(call, headers) if headers else None
+        actor = self._by_header(call, headers) if headers else Actor()
         scopes = call.request.query_params.getlist("scope")
-        return self._issue(user, scopes, wants_refresh=call.query("offline_token") == "true")
+        return self._issue(actor, scopes, wants_refresh=call.query("offline_token") == "true")
 
     async def post(self, call: Call) -> Response:
         """For a form with a password or a refresh token."""
@@ -46,14 +46,14 @@ class TokenEndpoints:
         _must_be_ours(_field(form, "service"))
         kind = _field(form, "grant_type")
         if kind == "password":
-            user = self._by_password(call, Credentials(_field(form, "username") or "", _field(form, "password") or ""))
+            actor = self._by_password(call, Credentials(_field(form, "username") or "", _field(form, "password") or ""))
         elif kind == "refresh_token":
-            user = self._by_refresh_token(_field(form, "refresh_token") or "")
+            actor = self._by_refresh_token(_field(form, "refresh_token") or "")
         else:
             raise RequestInvalid("grant_type must be password or refresh_token")
-        return self._issue(user, form.get("scope", []), wants_refresh=_field(form, "access_type") == "offline")
+        return self._issue(actor, form.get("scope", []), wants_refresh=_field(form, "access_type") == "offline")
 
-    def _by_header(self, call: Call, headers: list[str]) -> UserRecord:
+    def _by_header(self, call: Call, headers: list[str]) -> Actor:
         try:
             credentials = parse_basic(headers[0]) if len(headers) == 1 else None
         except BadCredentials as error:
@@ -62,29 +62,29 @@ class TokenEndpoints:
             raise Unauthorized("sign in with Basic credentials")
         return self._by_password(call, credentials)
 
-    def _by_password(self, call: Call, credentials: Credentials) -> UserRecord:
+    def _by_password(self, call: Call, credentials: Credentials) -> Actor:
         # No account has a name that cannot be printed, and not every database can look for one.
         if not (credentials.username and credentials.username.isprintable() and credentials.password):
             raise Unauthorized(_WRONG)
         try:
-            user = self._accounts.sign_in(credentials, self._origin.client(call.request))
+            actor = self._accounts.sign_in(credentials, self._origin.client(call.request))
         except BadCredentials:
             raise Unauthorized(_WRONG) from None
-        call.request.scope["cove.user"] = user.name
-        return user
+        call.request.scope["cove.user"] = actor.name
+        return actor
 
-    def _by_refresh_token(self, token: str) -> UserRecord:
+    def _by_refresh_token(self, token: str) -> Actor:
         try:
             return self._accounts.by_refresh_token(token)
         except BadToken as error:
             raise Unauthorized(str(error)) from None
 
-    def _issue(self, user: UserRecord | None, values: list[str], *, wants_refresh: bool) -> Response:
+    def _issue(self, actor: Actor, values: list[str], *, wants_refresh: bool) -> Response:
         try:
             scopes = parse_scopes(values)
         except BadScope as error:
             raise RequestInvalid(str(error)) from None
-        issued = self._tokens.issue(user, scopes, wants_refresh=wants_refresh)
+        issued = self._tokens.issue(actor, scopes, wants_refresh=wants_refresh)
         return json_response(_answer(issued), headers={"Cache-Control": "no-store"})
 
 

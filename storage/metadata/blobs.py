@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from storage.metadata import tombstones, usage
 from storage.metadata.database import insert_if_absent, insert_row
-from storage.metadata.repositories import visible_to
+from storage.metadata.sights import Sight
 from storage.metadata.tables import blobs, manifest_references, manifests, repositories, repository_blobs
 
 _BATCH = 500  # SQLite before 3.32 takes 999 variables a statement
@@ -90,13 +90,12 @@ def find_leased(tx: Connection, repository_id: int, digest: str) -> LeasedBlob |
     return LeasedBlob(BlobRecord(*row[:-1]), row.leased_at) if row else None
 
 
-def find_visible(tx: Connection, user_id: int | None, digest: str, *, everything: bool) -> BlobRecord | None:
-    """The blob, if some repository that the account may pull from has it."""
+def find_visible(tx: Connection, sight: Sight, digest: str) -> BlobRecord | None:
+    """The blob, if some repository within the sight has it."""
     holders = exists().where(
         repository_blobs.c.blob_id == blobs.c.id, repositories.c.id == repository_blobs.c.repository_id
     )
-    if not everything:
-        holders = holders.where(visible_to(user_id))
+    holders = holders.where(sight.shows(repositories.c.project_id))
     row = tx.execute(_BY_DIGEST.where(holders), {"digest": digest}).one_or_none()
     return BlobRecord(*row) if row else None
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from storage.metadata.database import Database, insert_many
 from storage.metadata.errors import DatabaseError
+from storage.metadata.schema import metadata
 from storage.metadata.tables import (
     blobs,
     clean_ups,
@@ -36,7 +37,6 @@ from storage.metadata.tables import (
     leases,
     login_failures,
     manifests,
-    metadata,
     repository_blobs,
     tombstones,
     uploads,

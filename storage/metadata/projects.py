@@ -1,11 +1,15 @@
 """Projects: the unit of visibility and of roles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 
 from storage.metadata import blobs
 from storage.metadata.database import insert_row
+from storage.metadata.management_tables import group_members
+from storage.metadata.sights import Sight
 from storage.metadata.tables import members, projects, repositories, repository_blobs
 
 _BATCH = 500
@@ -13,7 +17,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
-    """`used_bytes` are in use, and `quota_bytes` may be; None for no limit."""
+    """`used_bytes` are in use, and `quota_bytes` may be; None for no limit. `settings` and `cve_allowlist` are JSON."""
 
     id: int
     name: str
@@ -21,15 +25,24 @@ class ProjectRecord:
     created_at: int
     quota_bytes: int | None = None
     used_bytes: int = 0
+    updated_at: int = 0
+    owner_id: int | None = None
+    settings: str = "{}"
+    cve_allowlist: str = "{}"
 
 
 _COLUMNS = [projects.c[name] for name in ProjectRecord.__slots__]
 _BY_NAME = select(*_COLUMNS).where(projects.c.name == bindparam("name"))
-_WITH_ROLE = (
-    select(*_COLUMNS, members.c.role)
-    .outerjoin(members, and_(members.c.project_id == projects.c.id, members.c.user_id == bindparam("user_id")))
-    .where(projects.c.name == bindparam("name"))
+_BY_ID = select(*_COLUMNS).where(projects.c.id == bindparam("id"))
+_OF_USER = or_(
+    members.c.user_id == bindparam("user_id"),
+    members.c.group_id.in_(select(group_members.c.group_id).where(group_members.c.user_id == bindparam("user_id"))),
 )
+_WITH_ROLES = select(*_COLUMNS, members.c.role).select_from(
+    projects.outerjoin(members, and_(members.c.project_id == projects.c.id, _OF_USER))
+)
+_WITH_ROLES_BY_NAME = _WITH_ROLES.where(projects.c.name == bindparam("name"))
+_WITH_ROLES_BY_ID = _WITH_ROLES.where(projects.c.id == bindparam("id"))
 
 
 def find(tx: Connection, name: str) -> ProjectRecord | None:
@@ -37,19 +50,56 @@ def find(tx: Connection, name: str) -> ProjectRecord | None:
     return ProjectRecord(*row) if row else None
 
 
-def find_with_role(tx: Connection, name: str, user_id: int | None) -> tuple[ProjectRecord, int | None] | None:
-    """The project and the number of the role that the account has in it, if any."""
-    row = tx.execute(_WITH_ROLE, {"name": name, "user_id": user_id}).one_or_none()
-    return (ProjectRecord(*row[:-1]), row[-1]) if row else None
+def find_by_id(tx: Connection, project_id: int) -> ProjectRecord | None:
+    row = tx.execute(_BY_ID, {"id": project_id}).one_or_none()
+    return ProjectRecord(*row) if row else None
+
+
+def find_with_roles(tx: Connection, name: str, user_id: int | None) -> tuple[ProjectRecord, list[int]] | None:
+    """The project and the numbers of the roles that the account has in it, by itself and by its groups."""
+    return _with_roles(tx.execute(_WITH_ROLES_BY_NAME, {"name": name, "user_id": user_id}).all())
+
+
+def find_with_roles_by_id(
+    tx: Connection, project_id: int, user_id: int | None
+) -> tuple[ProjectRecord, list[int]] | None:
+    return _with_roles(tx.execute(_WITH_ROLES_BY_ID, {"id": project_id, "user_id": user_id}).all())
+
+
+def _with_roles(rows: Sequence[Sequence[Any]]) -> tuple[ProjectRecord, list[int]] | None:
+    if not rows:
+        return None
+    return ProjectRecord(*rows[0][:-1]), sorted({row[-1] for row in rows if row[-1] is not None})
 
 
 def list_all(tx: Connection) -> list[ProjectRecord]:
     return [ProjectRecord(*row) for row in tx.execute(select(*_COLUMNS).order_by(projects.c.name))]
 
 
-def add(tx: Connection, name: str, *, is_public: bool, now: int, quota: int | None = None) -> ProjectRecord:
-    values = {"name": name, "is_public": is_public, "created_at": now, "quota_bytes": quota}
-    return ProjectRecord(insert_row(tx, projects, values), name, is_public, now, quota)
+def list_names(tx: Connection, sight: Sight) -> list[str]:
+    return list(
+        tx.execute(select(projects.c.name).where(sight.shows(projects.c.id)).order_by(projects.c.name)).scalars()
+    )
+
+
+def add(
+    tx: Connection,
+    name: str,
+    *,
+    is_public: bool,
+    now: int,
+    quota: int | None = None,
+    owner_id: int | None = None,
+) -> ProjectRecord:
+    values: dict[str, Any] = {
+        "name": name,
+        "is_public": is_public,
+        "created_at": now,
+        "quota_bytes": quota,
+        "updated_at": now,
+        "owner_id": owner_id,
+    }
+    return ProjectRecord(insert_row(tx, projects, values), **values)
 
 
 def set_public(tx: Connection, project_id: int, *, public: bool) -> None:

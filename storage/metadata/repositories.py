@@ -3,11 +3,12 @@ deleted."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from storage.metadata import tags as tag_rows
 from storage.metadata.database import insert_if_absent, until_nul
-from storage.metadata.tables import manifests, members, projects, repositories, tags
+from storage.metadata.sights import Sight
+from storage.metadata.tables import manifests, repositories, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,10 @@ def count_in_project(tx: Connection, project_id: int) -> int:
     return tx.execute(counted.where(repositories.c.project_id == project_id, _HAS_MANIFEST)).scalar_one()
 
 
-def list_names(tx: Connection, user_id: int | None, *, everything: bool, after: str, count: int) -> list[str]:
-    """Names of known repositories after `after`: all, or those in public projects and the account's own."""
+def list_names(tx: Connection, sight: Sight, *, after: str, count: int) -> list[str]:
+    """Names of known repositories after `after` that are within the sight."""
     listed = select(repositories.c.name).where(repositories.c.name > until_nul(after), _HAS_MANIFEST)
-    if not everything:
-        listed = listed.where(visible_to(user_id))
+    listed = listed.where(sight.shows(repositories.c.project_id))
     return list(tx.execute(listed.order_by(repositories.c.name).limit(count)).scalars())
 
 
@@ -90,10 +90,3 @@ def mark_deleted(tx: Connection, repository_id: int, at: int | None, *, user_nam
     """Note when a repository was deleted as a whole, or that it no longer is."""
     own = repositories.c.id == repository_id
     tx.execute(update(repositories).where(own).values(deleted_at=at, deleted_by=user_name))
-
-
-def visible_to(user_id: int | None) -> ColumnElement[bool]:
-    """A condition on `repositories`: its project is public, or the account is a member of it."""
-    public = exists().where(projects.c.id == repositories.c.project_id, projects.c.is_public)
-    own = exists().where(members.c.project_id == repositories.c.project_id, members.c.user_id == user_id)
-    return or_(public, own)

@@ -1,4 +1,4 @@
-"""The schema on one page.
+"""The schema: content, and who may do what with it. The second page, `management_tables`, has what people manage.
 
 Times are UTC, in milliseconds since 1970. Names and digests compare bytewise on every engine. Identifiers are never
 reused, so a token or a session that names one can never mean its successor.
@@ -23,6 +23,8 @@ from sqlalchemy.dialects import postgresql
 Name = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 Id = BigInteger().with_variant(Integer, "sqlite")
 
+EMPTY, EMPTY_OBJECT = text("''"), text("'{}'")
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(column_0_N_label)s",
@@ -43,7 +45,7 @@ def _marked(table: str, column: str) -> Index:
     return Index(f"ix_{table}_{column}", column, sqlite_where=is_set, postgresql_where=is_set)
 
 
-def _reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
+def reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
     return ForeignKey(column, ondelete=ondelete)
 
 
@@ -58,6 +60,16 @@ users = Table(
     # Grows with every change of password or standing: what was issued for an older version is void.
     Column("credential_version", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False, server_default="0"),
+    # An account may be signed in to by its address too.
+    Column("email", Name),
+    Column("real_name", Text, nullable=False, server_default=EMPTY),
+    Column("comment", Text, nullable=False, server_default=EMPTY),
+    # Who vouches for the account: `local` (its password), `ldap` or `oidc`; and by which name it is known there.
+    Column("source", Text, nullable=False, server_default="local"),
+    Column("external_id", Name),
+    Index("ix_users_email", "email", unique=True),
+    Index("ix_users_external_id", "external_id", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -72,28 +84,43 @@ projects = Table(
     Column("quota_bytes", BigInteger),
     # Distinct blobs that its repositories have links to, and manifests; also deleted ones that can be restored.
     Column("used_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("updated_at", BigInteger, nullable=False, server_default="0"),
+    # Whoever made it; null for commands. Not a reference: it outlives the account.
+    Column("owner_id", Id),
+    # JSON: settings beside these columns, by Harbor's names and with texts as values; and CVEs that are no concern.
+    Column("settings", Text, nullable=False, server_default=EMPTY_OBJECT),
+    Column("cve_allowlist", Text, nullable=False, server_default=EMPTY_OBJECT),
     sqlite_autoincrement=True,
 )
 
+# A user or a group, one of the two, and the role that it has in a project.
 members = Table(
     "members",
     metadata,
-    Column("project_id", Id, _reference("projects.id"), primary_key=True),
-    Column("user_id", Id, _reference("users.id"), primary_key=True, index=True),
+    Column("id", Id, primary_key=True),
+    Column("project_id", Id, reference("projects.id"), nullable=False),
+    Column("user_id", Id, reference("users.id"), index=True),
+    Column("group_id", Id, reference("user_groups.id"), index=True),
     Column("role", Integer, nullable=False),
+    UniqueConstraint("project_id", "user_id"),
+    UniqueConstraint("project_id", "group_id", name="uq_members_project_id_group_id"),
+    sqlite_autoincrement=True,
 )
 
 repositories = Table(
     "repositories",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("project_id", Id, _reference("projects.id"), nullable=False, index=True),
+    Column("project_id", Id, reference("projects.id"), nullable=False, index=True),
     # The whole name, project included: lists are in its order.
     Column("name", Name, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     # When it was last deleted as a whole, with each manifest that it had then, and by whom; null once it is restored.
     Column("deleted_at", BigInteger),
     Column("deleted_by", Text),
+    Column("updated_at", BigInteger, nullable=False, server_default="0"),
+    Column("description", Text, nullable=False, server_default=EMPTY),
+    Column("pull_count", BigInteger, nullable=False, server_default="0"),
     _marked("repositories", "deleted_at"),
     sqlite_autoincrement=True,
 )
@@ -120,8 +147,8 @@ blobs = Table(
 repository_blobs = Table(
     "repository_blobs",
     metadata,
-    Column("repository_id", Id, _reference("repositories.id"), primary_key=True),
-    Column("blob_id", Id, _reference("blobs.id", "RESTRICT"), primary_key=True, index=True),
+    Column("repository_id", Id, reference("repositories.id"), primary_key=True),
+    Column("blob_id", Id, reference("blobs.id", "RESTRICT"), primary_key=True, index=True),
     # When somebody last asked for a blob that no manifest of the repository names: a manifest may be about to.
     _mark("leased_at"),
     _marked("repository_blobs", "leased_at"),
@@ -131,7 +158,7 @@ manifests = Table(
     "manifests",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("repository_id", Id, _reference("repositories.id"), nullable=False),
+    Column("repository_id", Id, reference("repositories.id"), nullable=False),
     Column("digest", Name, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("artifact_type", Name),
@@ -145,6 +172,10 @@ manifests = Table(
     _mark("deleted_at"),
     # Since when no tag points to it.
     _mark("untagged_at"),
+    # What it is, as Harbor calls it (`IMAGE`, `CHART`, ...); the type of its config; bytes with all that it names.
+    Column("kind", Text),
+    Column("config_media_type", Text),
+    Column("total_size", BigInteger),
     _marked("manifests", "deleted_at"),
     _marked("manifests", "untagged_at"),
     UniqueConstraint("repository_id", "digest"),
@@ -156,7 +187,7 @@ manifests = Table(
 manifest_references = Table(
     "manifest_references",
     metadata,
-    Column("manifest_id", Id, _reference("manifests.id"), primary_key=True),
+    Column("manifest_id", Id, reference("manifests.id"), primary_key=True),
     Column("digest", Name, primary_key=True),
     Column("is_manifest", Boolean, nullable=False),
     # The manifest's: what many repositories share, such as a base layer, is looked for in one of them.
@@ -167,10 +198,11 @@ manifest_references = Table(
 tags = Table(
     "tags",
     metadata,
-    Column("repository_id", Id, _reference("repositories.id"), primary_key=True),
+    Column("repository_id", Id, reference("repositories.id"), primary_key=True),
     Column("name", Name, primary_key=True),
-    Column("manifest_id", Id, _reference("manifests.id"), nullable=False, index=True),
+    Column("manifest_id", Id, reference("manifests.id"), nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False),
+    Column("pulled_at", BigInteger),
 )
 
 # What became of each tag: the digest that it pointed to from then on, null when it was removed.
@@ -178,7 +210,7 @@ tag_changes = Table(
     "tag_changes",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("repository_id", Id, _reference("repositories.id"), nullable=False),
+    Column("repository_id", Id, reference("repositories.id"), nullable=False),
     Column("tag", Name, nullable=False),
     Column("digest", Name),
     # Whoever did it, by the name of that time; null for commands, and where there are no accounts.
@@ -192,7 +224,7 @@ uploads = Table(
     "uploads",
     metadata,
     Column("id", Name, primary_key=True),
-    Column("repository_id", Id, _reference("repositories.id"), nullable=False, index=True),
+    Column("repository_id", Id, reference("repositories.id"), nullable=False, index=True),
     # Whoever began the session; nobody where no accounts exist. Not a reference: the staged bytes outlive an account.
     Column("user_id", Id, index=True),
     Column("staged", Text, nullable=False),

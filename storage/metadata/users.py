@@ -18,13 +18,21 @@ class UserRecord:
     is_disabled: bool
     credential_version: int
     created_at: int
+    updated_at: int = 0
+    email: str | None = None
+    real_name: str = ""
+    comment: str = ""
+    source: str = "local"
+    external_id: str | None = None
 
     def __repr__(self) -> str:
         return f"UserRecord(id={self.id}, name={self.name!r})"
 
 
-_BY_NAME = select(users).where(users.c.name == bindparam("name"))
-_BY_ID = select(users).where(users.c.id == bindparam("id"))
+_COLUMNS = [users.c[name] for name in UserRecord.__slots__]
+_BY_NAME = select(*_COLUMNS).where(users.c.name == bindparam("name"))
+_BY_EMAIL = select(*_COLUMNS).where(users.c.email == bindparam("email"))
+_BY_ID = select(*_COLUMNS).where(users.c.id == bindparam("id"))
 
 
 def find(tx: Connection, name: str) -> UserRecord | None:
@@ -37,12 +45,17 @@ def find_by_id(tx: Connection, user_id: int) -> UserRecord | None:
     return UserRecord(*row) if row else None
 
 
+def find_by_email(tx: Connection, email: str) -> UserRecord | None:
+    row = tx.execute(_BY_EMAIL, {"email": email}).one_or_none()
+    return UserRecord(*row) if row else None
+
+
 def list_all(tx: Connection) -> list[UserRecord]:
-    return [UserRecord(*row) for row in tx.execute(select(users).order_by(users.c.name))]
+    return [UserRecord(*row) for row in tx.execute(select(*_COLUMNS).order_by(users.c.name))]
 
 
 def list_active_admins(tx: Connection) -> list[UserRecord]:
-    active = select(users).where(users.c.is_admin, ~users.c.is_disabled)
+    active = select(*_COLUMNS).where(users.c.is_admin, ~users.c.is_disabled)
     return [UserRecord(*row) for row in tx.execute(active)]
 
 
@@ -54,6 +67,7 @@ def add(tx: Connection, name: str, password_hash: str, *, is_admin: bool, now: i
         "is_disabled": False,
         "credential_version": 1,
         "created_at": now,
+        "updated_at": now,
     }
     return UserRecord(id=insert_row(tx, users, values), **values)
 

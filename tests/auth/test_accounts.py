@@ -57,7 +57,9 @@ class World:
         return found
 
     def sign_in(self, password: str = RIGHT, *, name: str = "dev", address: str = HERE) -> UserRecord:
-        return self.accounts.sign_in(Credentials(name, password), address)
+        user = self.accounts.sign_in(Credentials(name, password), address).user
+        assert user
+        return user
 
     def fail(self, times: int, *, name: str = "dev", address: str = HERE) -> None:
         for _ in range(times):
@@ -234,7 +236,7 @@ def test_token_of_another_version_is_void(world: World) -> None:
 
 def test_refresh_token_tells_its_account_and_is_no_access_token(world: World) -> None:
     kept = world.issuer.issue_refresh(str(world.dev.id), version=world.dev.credential_version)
-    assert world.accounts.by_refresh_token(kept) == world.dev
+    assert world.accounts.by_refresh_token(kept).user == world.dev
     with pytest.raises(BadToken):
         world.accounts.by_token(kept)
     with pytest.raises(BadToken):

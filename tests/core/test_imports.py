@@ -48,7 +48,9 @@ def find(database: Database, name: str) -> UserRecord:
 
 
 def sign_in(accounts: Accounts, name: str, password: str = "secret") -> UserRecord:
-    return accounts.sign_in(Credentials(name, password), "192.0.2.1")
+    user = accounts.sign_in(Credentials(name, password), "192.0.2.1").user
+    assert user
+    return user
 
 
 def test_imported_account_signs_in_with_its_old_password_only(database: Database, accounts: Accounts) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from storage.metadata.tables import metadata
+from storage.metadata.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 
 from storage.metadata.database import HEAD, Database, SchemaTooNew
 from storage.metadata.migrations import alembic_config
-from storage.metadata.tables import metadata
+from storage.metadata.schema import metadata
 from tests.storage.metadata.databases import open_database
 
 ROOT = Path(__file__).parents[3]

@@ -18,8 +18,11 @@ from storage.metadata import (
     uploads,
     users,
 )
-from storage.metadata.database import Database, Transaction, insert_if_absent
+from storage.metadata.database import Database, Transaction, insert_if_absent, insert_many, insert_row
+from storage.metadata.management_tables import group_members, user_groups
+from storage.metadata.sights import Sight
 from storage.metadata.tables import facts
+from storage.metadata.tables import members as members_table
 from storage.metadata.uploads import UploadRecord
 
 
@@ -91,8 +94,8 @@ def test_repositories_come_in_bytewise_order_of_their_whole_names(tx: Transactio
     ids = {name: make_project(tx, name) for name in {name.split("/")[0] for name in names}}
     for name in names:
         make_repository(tx, ids[name.split("/")[0]], name)
-    assert repositories.list_names(tx, None, everything=True, after="", count=99) == sorted(names)
-    assert repositories.list_names(tx, None, everything=True, after="a/b", count=1) == ["a/b-c"]
+    assert repositories.list_names(tx, Sight(everything=True), after="", count=99) == sorted(names)
+    assert repositories.list_names(tx, Sight(everything=True), after="a/b", count=1) == ["a/b-c"]
 
 
 def test_names_that_differ_in_case_or_form_are_different(tx: Transaction) -> None:
@@ -118,19 +121,19 @@ def test_account_sees_repositories_of_public_and_of_its_own_projects(tx: Transac
     members.put_role(tx, own, dev, 3)
 
     def seen(user: int | None) -> list[str]:
-        return repositories.list_names(tx, user, everything=False, after="", count=9)
+        return repositories.list_names(tx, Sight(user_id=user), after="", count=9)
 
     assert seen(dev) == ["own/r", "public/r"]
     assert seen(stranger) == seen(None) == ["public/r"]
-    assert repositories.list_names(tx, None, everything=True, after="", count=9) == ["other/r", "own/r", "public/r"]
+    assert repositories.list_names(tx, Sight(everything=True), after="", count=9) == ["other/r", "own/r", "public/r"]
 
 
 def test_repository_without_manifests_is_not_listed(tx: Transaction) -> None:
     row = repositories.get_or_create(tx, make_project(tx, "p"), "p/r", 1)
-    assert repositories.list_names(tx, None, everything=True, after="", count=9) == []
+    assert repositories.list_names(tx, Sight(everything=True), after="", count=9) == []
     assert not repositories.holds_manifests(tx, row.id)
     make_manifest(tx, row.id, "sha256:x")
-    assert repositories.list_names(tx, None, everything=True, after="", count=9) == ["p/r"]
+    assert repositories.list_names(tx, Sight(everything=True), after="", count=9) == ["p/r"]
     assert repositories.holds_manifests(tx, row.id)
 
 
@@ -140,26 +143,26 @@ def test_blob_is_visible_where_a_repository_that_has_it_is(tx: Transaction) -> N
     members.put_role(tx, own, dev, 5)
     blob = blobs.add(tx, "sha256:b", 3, "place", 1)
     blobs.link(tx, make_repository(tx, other, "other/r"), blob, 1)
-    assert blobs.find_visible(tx, dev, "sha256:b", everything=False) is None
-    assert blobs.find_visible(tx, None, "sha256:b", everything=True) is not None
+    assert blobs.find_visible(tx, Sight(user_id=dev), "sha256:b") is None
+    assert blobs.find_visible(tx, Sight(everything=True), "sha256:b") is not None
     blobs.link(tx, make_repository(tx, own, "own/r"), blob, 1)
-    assert blobs.find_visible(tx, dev, "sha256:b", everything=False) is not None
-    assert blobs.find_visible(tx, None, "sha256:b", everything=False) is None
+    assert blobs.find_visible(tx, Sight(user_id=dev), "sha256:b") is not None
+    assert blobs.find_visible(tx, Sight(user_id=None), "sha256:b") is None
 
 
 def test_blob_that_no_repository_has_is_visible_to_nobody(tx: Transaction) -> None:
     blobs.add(tx, "sha256:b", 3, "place", 1)
-    assert blobs.find_visible(tx, None, "sha256:b", everything=True) is None
+    assert blobs.find_visible(tx, Sight(everything=True), "sha256:b") is None
 
 
 def test_role_is_found_with_the_project(tx: Transaction) -> None:
     project, dev = make_project(tx, "p"), make_user(tx, "dev")
     members.put_role(tx, project, dev, 2)
-    found = projects.find_with_role(tx, "p", dev)
+    found = projects.find_with_roles(tx, "p", dev)
     assert found
-    assert (found[0].name, found[1]) == ("p", 2)
-    assert projects.find_with_role(tx, "p", None) == (found[0], None)
-    assert projects.find_with_role(tx, "none", dev) is None
+    assert (found[0].name, found[1]) == ("p", [2])
+    assert projects.find_with_roles(tx, "p", None) == (found[0], [])
+    assert projects.find_with_roles(tx, "none", dev) is None
 
 
 # What goes with what
@@ -350,3 +353,30 @@ def test_old_failures_are_forgotten(tx: Transaction) -> None:
     assert login_failures.find(tx, "new")
     login_failures.forget(tx, "new")
     assert login_failures.find(tx, "new") is None
+
+
+def test_roles_of_groups_count_like_those_of_the_user(tx: Transaction) -> None:
+    project, dev = make_project(tx, "p"), make_user(tx, "dev")
+    group = insert_row(tx, user_groups, {"name": "staff", "kind": 3})
+    insert_many(tx, members_table, [{"project_id": project, "group_id": group, "role": 4}])
+    assert projects.find_with_roles(tx, "p", dev) == (projects.find(tx, "p"), [])
+    insert_many(tx, group_members, [{"user_id": dev, "group_id": group}])
+    members.put_role(tx, project, dev, 2)
+    assert projects.find_with_roles(tx, "p", dev) == (projects.find(tx, "p"), [2, 4])
+
+
+def test_sight_is_of_public_projects_own_ones_and_those_that_are_named(tx: Transaction) -> None:
+    dev = make_user(tx, "dev")
+    for name in ("a", "b", "c"):
+        project = make_project(tx, name)
+        make_manifest(tx, make_repository(tx, project, f"{name}/r"), f"sha256:{name}")
+        if name != "c":
+            members.put_role(tx, project, dev, 2)
+
+    def seen(sight: Sight) -> list[str]:
+        return repositories.list_names(tx, sight, after="", count=9)
+
+    assert seen(Sight(user_id=dev)) == ["a/r", "b/r"]
+    assert seen(Sight(user_id=dev, among=("b", "c"))) == ["b/r"]
+    assert seen(Sight(names=("c", "none"))) == ["c/r"]
+    assert seen(Sight()) == []

@@ -1,0 +1,24 @@
+"""Settings that are changed while the registry runs; each value is a JSON text."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, select
+
+from storage.metadata.database import put
+from storage.metadata.management_tables import settings
+
+_BY_NAME = select(settings.c.value).where(settings.c.name == bindparam("name"))
+
+
+def find(tx: Connection, name: str) -> str | None:
+    value: str | None = tx.execute(_BY_NAME, {"name": name}).scalar_one_or_none()
+    return value
+
+
+def list_all(tx: Connection) -> dict[str, str]:
+    return dict(tx.execute(select(settings.c.name, settings.c.value)).tuples().all())
+
+
+def put_all(tx: Connection, values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        put(tx, settings, ("name",), {"name": name, "value": value})
