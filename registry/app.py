@@ -15,6 +15,10 @@ from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
+from registry.api.projects import ProjectEndpoints
+from registry.api.routing import ManagementRoutes
+from registry.api.rules import ManagementEndpoints, management_rules
+from registry.api.system import SystemEndpoints
 from registry.config import Config
 from registry.core.admissions import UploadLimits
 from registry.core.blobs import Blobs
@@ -51,7 +55,8 @@ from registry.v2.uploads import UploadEndpoints
 from registry.web import Door, Errors, Origin, Threads
 from storage.blobs import BlobStore
 from storage.clock import now_ms
-from storage.metadata import projects, signing_keys, users
+from storage.metadata import projects as project_rows
+from storage.metadata import signing_keys, users
 from storage.metadata.database import Database
 from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
 from storage.s3_options import S3Options
@@ -198,7 +203,7 @@ def _first_start(database: Database, config: Config) -> FirstStart | None:
             return None
         now = now_ms()
         signing_keys.add(tx, key.kid, key.private_pem, now)
-        projects.add(tx, DEFAULT_PROJECT, is_public=True, now=now, quota=config.quota_bytes)
+        project_rows.add(tx, DEFAULT_PROJECT, is_public=True, now=now, quota=config.quota_bytes)
         if password_hash:
             users.add(tx, ADMINISTRATOR, password_hash, is_admin=True, now=now)
     return FirstStart(None if config.admin_password else password)
@@ -237,13 +242,12 @@ def create(config: Config) -> ASGIApp:
     issuer = TokenIssuer(keys.current(), reload=keys.current)
     accounts = Accounts(database, PasswordChecker(), issuer, patience=patience(config))
     access = Access(is_open=config.ephemeral)
-    gate = Gate(database, access, Projects(database, store, quota=config.quota_bytes))
+    projects = Projects(database, store, quota=config.quota_bytes, access=access)
 
     blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
     uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds, limits=upload_limits(config))
     manifests = Manifests(database, sparse=config.sparse_manifests, bounds=bounds(config))
     tokens = Tokens(database, access, issuer, lifetime=config.token_seconds, refreshable=config.identity_tokens)
-
     metrics = Metrics(database)
     endpoints = Endpoints(
         base=BaseEndpoints(database, store, metrics),
@@ -253,7 +257,7 @@ def create(config: Config) -> ASGIApp:
         manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
-    door = Door(accounts, gate, origin, threads)
+    door = Door(accounts, Gate(database, access, projects), origin, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -269,13 +273,20 @@ def create(config: Config) -> ASGIApp:
             database.close()
 
     app = Starlette(
-        routes=[door.route(rule) for rule in rules(endpoints)],
+        routes=[
+            *(door.route(rule) for rule in rules(endpoints)),
+            ManagementRoutes(door, management_rules(_management(projects))),
+        ],
         exception_handlers=Errors(origin).handlers(),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     observer = Observer(app, metrics)
     return observer
+
+
+def _management(projects: Projects) -> ManagementEndpoints:
+    return ManagementEndpoints(system=SystemEndpoints(), projects=ProjectEndpoints(projects))
 
 
 def _jobs(config: Config, database: Database, store: BlobStore, metrics: Metrics) -> list[Job]:

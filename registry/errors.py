@@ -5,17 +5,20 @@ that is raised is a bug and becomes a 500 with no detail.
 
     RegistryError
     +-- NameInvalid, TagInvalid, DigestInvalid, SizeInvalid, ManifestInvalid, PageInvalid, BlobUploadInvalid,
-    |   RequestInvalid                                    400
+    |   RequestInvalid, BadQuery                          400
     +-- Unauthorized                                      401
     +-- Denied                                            403
     |   +-- QuotaExceeded
+    +-- Forbidden                                         403
     +-- NameUnknown, ManifestUnknown, BlobUnknown, BlobUploadUnknown, ManifestBlobUnknown, NotFound   404
     +-- Unsupported                                       405
     +-- Conflict                                          409
     +-- BlobTooLarge, ManifestTooLarge                    413
+    +-- PreconditionFailed                                412
     +-- TooManyTags                                       414
     +-- UnsupportedMediaType                              415
     +-- UploadRangeInvalid, RangeNotSatisfiable           416
+    +-- PageSizeTooLarge, Unprocessable                   422
     +-- TooManyRequests                                   429
     +-- Unavailable                                       503
     +-- InsufficientStorage                               507
@@ -48,6 +51,12 @@ class RequestInvalid(RegistryError):
     """A request that no other code describes: a form that cannot be read, an unknown grant type."""
 
     status, code = 400, "UNSUPPORTED"
+
+
+class BadQuery(RegistryError):
+    """A query, a header or a path of the management API that cannot be read."""
+
+    status, code = 400, "BAD_REQUEST"
 
 
 class NameInvalid(RegistryError):
@@ -112,6 +121,12 @@ class QuotaExceeded(Denied):
         )
 
 
+class Forbidden(RegistryError):
+    """A known account without the permission, in the management API, whose clients look for this code."""
+
+    status, code = 403, "FORBIDDEN"
+
+
 class NotFound(RegistryError):
     """No such endpoint, user or member."""
 
@@ -160,6 +175,12 @@ class Conflict(RegistryError):
     status, code = 409, "CONFLICT"
 
 
+class PreconditionFailed(RegistryError):
+    """What is asked for is well-formed and permitted, but the state of things does not allow it."""
+
+    status, code = 412, "PRECONDITION"
+
+
 class TooManyTags(RegistryError):
     """More tags in one request than the distribution spec asks a registry to take (section "Pushing Manifests")."""
 
@@ -190,6 +211,18 @@ class RangeNotSatisfiable(RegistryError):
     status, code = 416, "RANGE_INVALID"
 
 
+class Unprocessable(RegistryError):
+    """A body of the management API that lacks a value, or has one of another type than it should."""
+
+    status, code = 422, "UNPROCESSABLE_ENTITY"
+
+
+class PageSizeTooLarge(RegistryError):
+    """More entries a page than a list gives; Harbor's clients know its sentence."""
+
+    status, code = 422, "UNPROCESSABLE_ENTITY"
+
+
 class TooManyRequests(RegistryError):
     status, code = 429, "TOOMANYREQUESTS"
 
@@ -208,3 +241,21 @@ class InsufficientStorage(RegistryError):
     """The disk is full. Nothing acknowledged is lost, and pulls go on."""
 
     status, code = 507, "UNAVAILABLE"
+
+
+_MANAGEMENT_CODES = {
+    400: "BAD_REQUEST",
+    403: "DENIED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "REQUEST_ENTITY_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "TOO_MANY_REQUEST",
+}
+
+
+def management_entries(error: RegistryError) -> list[dict[str, object]]:
+    """The `errors` list as Harbor's API has it: one entry, a code for each status, no detail."""
+    is_forbidden = isinstance(error, Forbidden)
+    code = error.code if is_forbidden else _MANAGEMENT_CODES.get(error.status, error.code)
+    return [{"code": code, "message": error.message}]

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -28,11 +28,12 @@ from auth.basic import BadCredentials, parse_basic
 from auth.passwords import TooBusy
 from auth.roles import Action
 from auth.tokens import BadToken
-from registry.core.gate import Gate
+from registry.core.gate import Gate, Place
 from registry.core.permissions import scope_for
 from registry.core.repositories import Repository
 from registry.errors import (
     InsufficientStorage,
+    ManifestTooLarge,
     NameInvalid,
     NotFound,
     RegistryError,
@@ -41,28 +42,58 @@ from registry.errors import (
     Unavailable,
     Unsupported,
     UnsupportedMediaType,
+    management_entries,
 )
 from registry.oci.names import RepositoryName
 from registry.values import Network
 from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
 from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
+from storage.metadata.projects import ProjectRecord
 
 SERVICE = "cove"
 TOKEN_PATH = "/service/token"  # noqa: S105
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+MANAGED_BODY_LIMIT = 1024 * 1024
+_WITH_BODY = ("POST", "PUT", "PATCH")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 
 Result = TypeVar("Result")
 
 
 class Entry(StrEnum):
-    """What a route needs that is about no repository."""
+    """What a route needs that is about no repository: nothing; nothing, though whoever gives a name is known by it; an
+    answer to the challenge; an account.
+    """
 
     ANYBODY = "anybody"
+    GUEST = "guest"
     AUTHENTICATED = "authenticated"
+    ACCOUNT = "account"
 
 
-Needs = Action | Entry
+@dataclass(frozen=True, slots=True)
+class InProject:
+    """A permission, in the project that the route's `{project}` (a name or a number) or `{project_name}` leads to."""
+
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class InSystem:
+    """A permission in no project."""
+
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfObject:
+    """A permission where the thing belongs that the request names: its handler asks the gate once it has found it."""
+
+    permission: str
+
+
+Needs = Action | Entry | InProject | InSystem | OfObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +103,20 @@ class Call:
     request: Request
     actor: Actor
     found: Repository | None = None
+    place: Place | None = None
+    body: bytes = b""
 
     @property
     def repository(self) -> Repository:
         """The repository of the route's `{name}`, on which the account may do what the route needs."""
         assert self.found is not None, "only routes that need an action on a repository ask for it"  # noqa: S101
         return self.found
+
+    @property
+    def project(self) -> ProjectRecord:
+        """The project of a route that needs a permission in one."""
+        assert self.place is not None, "only routes that need a permission in a project ask for it"  # noqa: S101
+        return self.place.project
 
     def path(self, name: str) -> str:
         value: str = self.request.path_params[name]
@@ -101,6 +140,11 @@ class Rule:
     path: str
     handler: Handler
     needs: Needs
+
+    @property
+    def is_managing(self) -> bool:
+        """Whether it belongs to the management API, whose answers and errors have a form of their own."""
+        return is_managing(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +199,13 @@ class Door:
         self._threads = threads
 
     def route(self, rule: Rule) -> Route:
+        route = Route(rule.path, self.endpoint(rule), methods=[rule.method])
+        # Starlette's pattern ends in `$`, which also matches before a line feed.
+        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+        return route
+
+    def endpoint(self, rule: Rule) -> Callable[[Request], Awaitable[Response]]:
+        """What answers a request that the rule is for."""
         is_async = inspect.iscoroutinefunction(rule.handler)
 
         async def endpoint(request: Request) -> Response:
@@ -164,30 +215,46 @@ class Door:
                 call = await run(threads, self._admit, rule, request)
                 response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
                 return response
-            return await run(threads, self._answer, rule, request)
+            body = await _managed_body(request) if rule.is_managing and request.method in _WITH_BODY else b""
+            return await run(threads, self._answer, rule, request, body)
 
-        route = Route(rule.path, endpoint, methods=[rule.method])
-        # Starlette's pattern ends in `$`, which also matches before a line feed.
-        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
-        return route
+        return endpoint
 
-    def _answer(self, rule: Rule, request: Request) -> Response:
-        return rule.handler(self._admit(rule, request))  # type: ignore[return-value]  # it is no coroutine function
+    def _answer(self, rule: Rule, request: Request, body: bytes) -> Response:
+        return rule.handler(replace(self._admit(rule, request), body=body))  # type: ignore[return-value]  # it is no coroutine function
 
     def _admit(self, rule: Rule, request: Request) -> Call:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("content must be sent as it is, without a Content-Encoding")
-        if rule.needs is Entry.ANYBODY:
+        needs = rule.needs
+        if needs is Entry.ANYBODY:
             return Call(request, Actor())
-        if not isinstance(rule.needs, Action):
+        if rule.is_managing:
+            return self._admit_to_manage(needs, request)
+        if not isinstance(needs, Action):
             return Call(request, self._authenticated(request))
-        name = None if rule.needs is Action.CATALOG else _repository_name(request)
+        name = None if needs is Action.CATALOG else _repository_name(request)
         try:
             actor = self._actor(request)
         except Unauthorized as error:
-            error.scope = scope_for(rule.needs, name)
+            error.scope = scope_for(needs, name)
             raise
-        return Call(request, actor, self._gate.enter(actor, rule.needs, name) if name else None)
+        return Call(request, actor, self._gate.enter(actor, needs, name) if name else None)
+
+    def _admit_to_manage(self, needs: Needs, request: Request) -> Call:
+        actor = self._actor(request)
+        if actor.grants is not None:
+            raise Unauthorized("unauthorized: a token for repositories does not manage the registry")
+        if needs is not Entry.GUEST and not isinstance(needs, InProject):
+            self._gate.must_be_known(actor)
+        if isinstance(needs, InSystem):
+            self._gate.must_in_system(actor, needs.permission)
+        place = (
+            self._gate.enter_project(actor, needs.permission, _project(request))
+            if isinstance(needs, InProject)
+            else None
+        )
+        return Call(request, actor, place=place)
 
     def _authenticated(self, request: Request) -> Actor:
         """Also an anonymous token is an answer to the challenge; only a request without one is not let in."""
@@ -220,6 +287,40 @@ class Door:
         except BadCredentials as error:
             raise Unauthorized(str(error)) from None
         raise Unauthorized("use Bearer or Basic credentials")
+
+
+def is_managing(path: str) -> bool:
+    """Whether an address is one of the management API."""
+    return path.startswith(("/api/", "/c/"))
+
+
+def _project(request: Request) -> int | str:
+    """The number of the project that a path names, or its name. An address with a number means that, unless a header
+    says otherwise.
+    """
+    named: str | None = request.path_params.get("project_name")
+    if named is not None:
+        return named
+    text: str = request.path_params["project"]
+    is_name = request.headers.get("x-is-resource-name", "").lower() == "true"
+    return int(text) if not is_name and _NUMBER.fullmatch(text) else text
+
+
+async def _managed_body(request: Request) -> bytes:
+    body = await read_body(request, MANAGED_BODY_LIMIT)
+    if body is None:
+        raise ManifestTooLarge("the body of a request may have at most 1 MiB", headers={"Connection": "close"})
+    return body
+
+
+async def read_body(request: Request, limit: int) -> bytes | None:
+    """The whole body, or None as soon as it is larger than `limit` bytes. Raises `ClientDisconnect`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
 
 
 def _has_password(request: Request) -> bool:
@@ -287,6 +388,8 @@ class Errors:
     def respond(self, request: Request, error: RegistryError) -> Response:
         """The JSON of the distribution spec, section "Error Codes", and for 401 the challenge."""
         headers = dict(error.headers)
+        if is_managing(request.scope["path"]):
+            return json_response({"errors": management_entries(error)}, error.status, headers)
         if isinstance(error, Unauthorized):
             try:
                 headers["WWW-Authenticate"] = self._challenge(request, error)
@@ -318,7 +421,7 @@ class Errors:
 
     def _http(self, request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            allow = ", ".join(_methods(request))
+            allow = (error.headers or {}).get("Allow") or ", ".join(_methods(request))
             return self.respond(
                 request, Unsupported("this address does not take this method", headers={"Allow": allow})
             )

@@ -1,5 +1,6 @@
 """`cove gc`: cleaning up now."""
 
+import os
 import time
 from dataclasses import asdict
 
@@ -15,6 +16,7 @@ from storage.metadata import clean_ups
 from storage.metadata.clean_ups import CleanUpRecord, Freed
 
 _RUNS = 20
+_NICENESS = 10  # clients that pull meanwhile go first
 PATIENCE_SECONDS = LEASE_MS / 1000 + 5  # by then the lease of a process that died has lapsed
 
 
@@ -45,6 +47,7 @@ def command(data: Data, *, dry_run: bool, free_now: bool, trust_clock: bool, his
 
 
 def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
+    os.nice(_NICENESS)
     line = ProgressLine()
 
     def reached(freed: Freed) -> None:

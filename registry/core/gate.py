@@ -1,13 +1,25 @@
 """From the name in a request to a repository that the account may act on."""
 
+from dataclasses import dataclass
+
 from auth.access import Access, Actor
-from auth.roles import Action
-from registry.core.permissions import must_be_allowed
+from auth.roles import Action, Role
+from registry.core.permissions import must_be_allowed, must_be_known, must_be_permitted
 from registry.core.projects import Projects
 from registry.core.repositories import Repository
-from registry.errors import NameUnknown
+from registry.errors import Forbidden, NameUnknown
 from registry.oci.names import RepositoryName
 from storage.metadata.database import Database
+from storage.metadata.projects import ProjectRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A project that somebody was let into, what it may do there, and the roles by which it may."""
+
+    project: ProjectRecord
+    permissions: frozenset[str]
+    roles: tuple[Role, ...]
 
 
 class Gate:
@@ -30,3 +42,31 @@ class Gate:
         if project is None and action is not Action.PUSH:
             raise NameUnknown(f"project '{name.project}' does not exist")
         return Repository(project or self._projects.ensure_public(name.project), name)
+
+    def must_be_known(self, actor: Actor) -> None:
+        """Raises `Unauthorized` for the anonymous, unless the registry is open."""
+        if not self.is_open:
+            must_be_known(actor)
+
+    def must_in_system(self, actor: Actor, permission: str) -> None:
+        """Raises `Unauthorized` for the anonymous, `Forbidden` for everybody else without the permission."""
+        if not self._access.may_in_system(actor, permission):
+            must_be_known(actor)
+            raise Forbidden(actor.name)
+
+    def enter_project(self, actor: Actor, permission: str, project: int | str) -> Place:
+        """The project of a number or a name. Raises `Unauthorized`, `Forbidden`; `NotFound` for those who may know."""
+        with self._database.read() as tx:
+            if isinstance(project, int):
+                rights = self._access.rights_by_id(tx, actor, project)
+            else:
+                rights = self._access.rights(tx, actor, project)
+        found = must_be_permitted(rights, self._access, actor, permission, project)
+        return Place(found, rights.permissions, rights.roles)
+
+    def must_in(self, actor: Actor, permission: str, project_id: int | None) -> None:
+        """For what belongs to a project, or to the system without one. Raises as the two above do."""
+        if project_id is None:
+            self.must_in_system(actor, permission)
+        else:
+            self.enter_project(actor, permission, project_id)

@@ -1,9 +1,9 @@
 """May this account do this here? Every route asks this one function, on the project it has resolved."""
 
-from auth.access import Access, Actor
+from auth.access import Access, Actor, Rights
 from auth.roles import Action
 from auth.scope import format_scope
-from registry.errors import Denied, NameUnknown, Unauthorized
+from registry.errors import Denied, Forbidden, NameUnknown, NotFound, Unauthorized
 from registry.oci.names import RepositoryName
 from storage.metadata.database import Transaction
 from storage.metadata.projects import ProjectRecord
@@ -62,3 +62,27 @@ def _refusal(actor: Actor, action: Action, name: RepositoryName, *, may_pull: bo
     if may_pull:
         return f"{who} may pull from {where} but not {action}: ask an administrator of the project for a higher role"
     return f"{who} has no access to {where}, or it does not exist: ask one of its administrators"
+
+
+def must_be_known(actor: Actor) -> None:
+    """Raises `Unauthorized` for the anonymous."""
+    if actor.is_anonymous:
+        raise Unauthorized("unauthorized")
+
+
+def must_be_permitted(
+    rights: Rights, access: Access, actor: Actor, permission: str, project: int | str
+) -> ProjectRecord:
+    """The project, in which the actor has the permission.
+
+    Raises `Unauthorized` for the anonymous and `Forbidden` for accounts without it, in the same words whether or not
+    there is such a project, and `NotFound` for those who may know that there is none.
+    """
+    if rights.project and permission in rights.permissions:
+        return rights.project
+    if not rights.project and access.sees_everything(actor):
+        raise NotFound(f"project {project} not found")
+    if rights.project and (access.is_open or actor.is_admin):
+        return rights.project  # nothing that roles have, but administrators may
+    must_be_known(actor)
+    raise Forbidden("forbidden")

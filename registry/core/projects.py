@@ -1,15 +1,19 @@
 """Projects, as an administrator manages them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from registry.errors import Conflict, NotFound
+from auth.access import Access, Actor
+from auth.roles import BY_RANK, Role
+from registry.core.filters import filtered
+from registry.errors import Conflict, NotFound, PreconditionFailed
 from registry.oci.names import parse_project
 from storage.blobs import BlobStore
 from storage.clock import now_ms
-from storage.metadata import projects, repositories, uploads, usage
+from storage.metadata import members, projects, repositories, uploads, usage
 from storage.metadata.database import Database, Transaction
-from storage.metadata.projects import ProjectRecord
+from storage.metadata.listings import Listing
+from storage.metadata.projects import ListedProject, ProjectRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +36,56 @@ class Projects:
         store: BlobStore,
         *,
         quota: int | None = None,
+        access: Access | None = None,
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._store = store
         self._quota = quota
+        self._access = access or Access()
         self._clock = clock
-
-    def list(self) -> list[ProjectRecord]:
-        with self._database.read() as tx:
-            return projects.list_all(tx)
 
     def find(self, name: str) -> ProjectRecord:
         """Raises `NotFound`."""
         with self._database.read() as tx:
             return must_exist(tx, name)
 
-    def create(self, name: str, *, public: bool = False) -> ProjectRecord:
-        """Raises `NameInvalid`, `Conflict`."""
+    def page(self, actor: Actor, listing: Listing) -> tuple[list[ListedProject], int]:
+        """A page of the projects that somebody may read, and how many there are. Raises `BadQuery`."""
+        with self._database.read() as tx, filtered():
+            return projects.list_page(tx, self._access.sight(actor, "project:read"), listing)
+
+    def roles(self, actor: Actor, project_ids: Sequence[int]) -> dict[int, list[int]]:
+        """The numbers of the roles that somebody has in each of the projects, the mightiest first."""
+        if actor.user_id is None:
+            return {}
+        with self._database.read() as tx:
+            held = projects.list_roles(tx, project_ids, actor.user_id)
+        return {project: sorted(set(roles), key=_rank) for project, roles in held.items()}
+
+    def list(self) -> list[ProjectRecord]:
+        with self._database.read() as tx:
+            return projects.list_all(tx)
+
+    def listed(self, project_id: int) -> ListedProject:
+        """A project with what lists tell of it. Raises `NotFound`."""
+        with self._database.read() as tx:
+            found = projects.find_listed(tx, project_id)
+        if found is None:
+            raise NotFound(f"project {project_id} not found")
+        return found
+
+    def create(self, name: str, *, public: bool = False, owner: Actor | None = None) -> ProjectRecord:
+        """Make a project, of which its owner becomes an administrator. Raises `NameInvalid`, `Conflict`."""
         parse_project(name)
+        owner_id = owner.user_id if owner else None
         with self._database.write() as tx:
             if projects.find(tx, name):
-                raise Conflict(f"project '{name}' exists already")
-            return projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota)
+                raise Conflict(f"The project named {name} already exists")
+            made = projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota, owner_id=owner_id)
+            if owner_id is not None:
+                members.put_role(tx, made.id, owner_id, Role.PROJECT_ADMIN)
+            return made
 
     def ensure_public(self, name: str) -> ProjectRecord:
         """The project of that name, made public on the spot if need be: how an open registry gets its projects."""
@@ -92,6 +123,17 @@ class Projects:
         for place in staged:
             self._store.discard(place)
         return project
+
+    def delete_empty(self, project_id: int) -> None:
+        """Remove a project. Raises `NotFound`, and `PreconditionFailed` for one that holds images."""
+        try:
+            self.delete(self.listed(project_id).project.name)
+        except Conflict:
+            raise PreconditionFailed("the project contains repositories, can not be deleted") from None
+
+
+def _rank(role: int) -> int:
+    return BY_RANK.index(Role(role))
 
 
 def must_exist(tx: Transaction, name: str) -> ProjectRecord:

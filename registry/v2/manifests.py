@@ -8,8 +8,8 @@ from registry.core.manifests import Manifests, Pushed
 from registry.errors import ManifestTooLarge
 from registry.oci.names import Reference, parse_tag
 from registry.v2.conditions import etag, is_unchanged, not_modified
-from registry.v2.streams import read_body, to_the_end
-from registry.web import Call, Threads
+from registry.v2.streams import to_the_end
+from registry.web import Call, Threads, read_body
 from storage.metadata.manifests import ManifestRecord
 
 _CACHE = "private, no-cache"  # kept, and asked for anew each time: it may be deleted, and tags move

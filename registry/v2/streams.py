@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -17,16 +17,6 @@ UPLOAD_PIECE = 1024 * 1024
 DOWNLOAD_PIECE = 256 * 1024
 
 Result = TypeVar("Result")
-
-
-async def read_body(request: Request, limit: int) -> bytes | None:
-    """The whole body, or None as soon as it is larger than `limit` bytes. Raises `ClientDisconnect`."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
 
 
 async def pour(stream: AsyncIterator[bytes], append: Callable[[bytearray], None], threads: Executor) -> None:

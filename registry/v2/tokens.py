@@ -12,8 +12,7 @@ from auth.scope import BadScope, parse_scopes
 from auth.tokens import BadToken
 from registry.core.tokens import Issued, Tokens
 from registry.errors import RequestInvalid, Unauthorized
-from registry.v2.streams import read_body
-from registry.web import SERVICE, Call, Origin, Threads, json_response, run
+from registry.web import SERVICE, Call, Origin, Threads, json_response, read_body, run
 
 _FORM_LIMIT = 64 * 1024
 _FIELDS_LIMIT = 100

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from storage.metadata import blobs
 from storage.metadata.database import insert_row
+from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.management_tables import group_members
+from storage.metadata.repositories import IS_KNOWN
 from storage.metadata.sights import Sight
-from storage.metadata.tables import members, projects, repositories, repository_blobs
+from storage.metadata.tables import members, projects, repositories, repository_blobs, users
 
 _BATCH = 500
 
@@ -74,6 +76,55 @@ def _with_roles(rows: Sequence[Sequence[Any]]) -> tuple[ProjectRecord, list[int]
 
 def list_all(tx: Connection) -> list[ProjectRecord]:
     return [ProjectRecord(*row) for row in tx.execute(select(*_COLUMNS).order_by(projects.c.name))]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProject:
+    """A project of a list, with what people want to know of each."""
+
+    project: ProjectRecord
+    owner: str | None
+    repositories: int
+
+
+_LISTED = select(
+    *_COLUMNS,
+    users.c.name.label("owner"),
+    select(func.count())
+    .where(repositories.c.project_id == projects.c.id, IS_KNOWN)
+    .correlate(projects)
+    .scalar_subquery(),
+).select_from(projects.outerjoin(users, users.c.id == projects.c.owner_id))
+_FIELDS = {
+    "project_id": Field(projects.c.id, "number"),
+    "name": Field(projects.c.name),
+    "public": Field(projects.c.is_public, "flag"),
+    "owner": Field(users.c.name),
+    "owner_id": Field(projects.c.owner_id, "number"),
+    "creation_time": Field(projects.c.created_at, "time"),
+    "update_time": Field(projects.c.updated_at, "time"),
+}
+
+
+def list_page(tx: Connection, sight: Sight, listing: Listing) -> tuple[list[ListedProject], int]:
+    """The projects of a page that are within the sight, and how many there are in all. Raises `BadFilter`."""
+    seen = _LISTED.where(sight.shows(projects.c.id))
+    rows, total = fetch(tx, seen, _FIELDS, listing, usual=("name",))
+    return [ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) for row in rows], total
+
+
+def find_listed(tx: Connection, project_id: int) -> ListedProject | None:
+    row = tx.execute(_LISTED.where(projects.c.id == project_id)).one_or_none()
+    return ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) if row else None
+
+
+def list_roles(tx: Connection, project_ids: Sequence[int], user_id: int) -> dict[int, list[int]]:
+    """The numbers of the roles that a user has, by itself and by groups, in each of the projects where it has any."""
+    held = select(members.c.project_id, members.c.role).where(members.c.project_id.in_(project_ids), _OF_USER)
+    roles: dict[int, list[int]] = {}
+    for project_id, role in tx.execute(held, {"user_id": user_id}):
+        roles.setdefault(project_id, []).append(role)
+    return roles
 
 
 def list_names(tx: Connection, sight: Sight) -> list[str]:

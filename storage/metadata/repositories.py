@@ -34,7 +34,7 @@ class RepositorySize:
 _BY_NAME = select(*(repositories.c[name] for name in RepositoryRecord.__slots__)).where(
     repositories.c.name == bindparam("name")
 )
-_HAS_MANIFEST = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
+IS_KNOWN = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
 
 
 def find(tx: Connection, name: str) -> RepositoryRecord | None:
@@ -58,12 +58,12 @@ def holds_manifests(tx: Connection, repository_id: int) -> bool:
 
 def count_in_project(tx: Connection, project_id: int) -> int:
     counted = select(func.count()).select_from(repositories)
-    return tx.execute(counted.where(repositories.c.project_id == project_id, _HAS_MANIFEST)).scalar_one()
+    return tx.execute(counted.where(repositories.c.project_id == project_id, IS_KNOWN)).scalar_one()
 
 
 def list_names(tx: Connection, sight: Sight, *, after: str, count: int) -> list[str]:
     """Names of known repositories after `after` that are within the sight."""
-    listed = select(repositories.c.name).where(repositories.c.name > until_nul(after), _HAS_MANIFEST)
+    listed = select(repositories.c.name).where(repositories.c.name > until_nul(after), IS_KNOWN)
     listed = listed.where(sight.shows(repositories.c.project_id))
     return list(tx.execute(listed.order_by(repositories.c.name).limit(count)).scalars())
 
@@ -73,7 +73,7 @@ def list_sizes(tx: Connection, *, after: str, count: int) -> list[RepositorySize
     held = select(func.count()).where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
     tagged = select(func.count()).where(tags.c.repository_id == repositories.c.id)
     listed = select(repositories.c.name, held.scalar_subquery(), tagged.scalar_subquery())
-    known = listed.where(repositories.c.name > after, _HAS_MANIFEST)
+    known = listed.where(repositories.c.name > after, IS_KNOWN)
     return [RepositorySize(*row) for row in tx.execute(known.order_by(repositories.c.name).limit(count))]
 
 

@@ -46,7 +46,7 @@ def put_image(database: Database, project: ProjectRecord, name: str) -> None:
 
 
 def test_project_is_private_unless_it_is_said_to_be_public(projects: Projects) -> None:
-    assert projects.create("team") == ProjectRecord(1, "team", is_public=False, created_at=1234)
+    assert projects.create("team") == ProjectRecord(1, "team", is_public=False, created_at=1234, updated_at=1234)
     assert projects.create("open", public=True).is_public
     assert [project.name for project in projects.list()] == ["open", "team"]
 
@@ -60,7 +60,7 @@ def test_name_outside_the_rule_is_refused(projects: Projects, name: str) -> None
 
 def test_name_that_is_taken_is_a_conflict(projects: Projects) -> None:
     projects.create("team")
-    with pytest.raises(Conflict, match="project 'team' exists already"):
+    with pytest.raises(Conflict, match="The project named team already exists"):
         projects.create("team", public=True)
 
 

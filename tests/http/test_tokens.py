@@ -182,7 +182,7 @@ def test_bearer_token_buys_no_token(registry: Registry) -> None:
     refusal(registry.bearer(registry.token("admin")).get("/service/token"), 401, "UNAUTHORIZED")
 
 
-@pytest.mark.parametrize("name", ["robot$ci", "robot$team+ci", "Zoë", "a b", "%41dmin"])
+@pytest.mark.parametrize("name", ["team+ci", "Zoë", "a b", "%41dmin"])
 @pytest.mark.parametrize("password", ["Pa:ss:wo:rd1", "Pässwörd-✓1", "Percent%41+1 x"])
 def test_unusual_names_and_passwords_sign_in_by_every_way(registry: Registry, name: str, password: str) -> None:
     who = f"{name}{len(password)}"

@@ -1,0 +1,45 @@
+"""Every address of the management API on one page, with what it needs; the order and the names are Harbor's.
+
+`{project}` is a name or a number, `{project_name}` a name alone; `{repository}` is a name without its project.
+"""
+
+from dataclasses import dataclass
+
+from registry.api.projects import ProjectEndpoints
+from registry.api.system import SystemEndpoints
+from registry.web import Entry, Handler, InProject, Needs, Rule
+
+BASE = "/api/v2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class ManagementEndpoints:
+    system: SystemEndpoints
+    projects: ProjectEndpoints
+
+
+def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
+    return Rule(method, BASE + path, handler, needs)
+
+
+def management_rules(to: ManagementEndpoints) -> list[Rule]:
+    """All rows; of two that match, the more special one stands first."""
+    return [*_system(to), *_projects(to)]
+
+
+def _system(to: ManagementEndpoints) -> list[Rule]:
+    return [
+        Rule("GET", "/api/version", to.system.version, Entry.ANYBODY),
+        on("GET", "/ping", to.system.ping, needs=Entry.ANYBODY),
+    ]
+
+
+def _projects(to: ManagementEndpoints) -> list[Rule]:
+    project = "/projects/{project}"
+    return [
+        on("GET", "/projects", to.projects.index, needs=Entry.GUEST),
+        on("HEAD", "/projects", to.projects.head, needs=Entry.ACCOUNT),
+        on("POST", "/projects", to.projects.post, needs=Entry.ACCOUNT),
+        on("GET", project, to.projects.get, needs=InProject("project:read")),
+        on("DELETE", project, to.projects.delete, needs=InProject("project:delete")),
+    ]

@@ -1,0 +1,119 @@
+"""Lists that their readers filter, sort and page: what Harbor's `q`, `sort`, `page` and `page_size` come to in SQL.
+
+A noun's list names the columns that may be asked for; whatever else is asked for is left aside, as Harbor does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
+
+Kind = Literal["text", "number", "flag", "time"]
+Value = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column that a list can be filtered and sorted by. Times are in milliseconds."""
+
+    column: ColumnElement[Any]
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition, on the field whose name is `key` when case and underscores are left out.
+
+    `exact` and `contains` have one value, `range` two, of which either may be None; `any` and `all` have several.
+    """
+
+    key: str
+    how: Literal["exact", "contains", "range", "any", "all"]
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which part of a list somebody wants. `sort` names fields, with a minus for descending; a `size` of 0 is all."""
+
+    filters: tuple[Filter, ...] = ()
+    sort: tuple[str, ...] = ()
+    page: int = 1
+    size: int = 10
+
+    def wanted(self, key: str) -> Filter | None:
+        """The first condition on a key that the list answers by itself."""
+        return next((each for each in self.filters if each.key == plain(key)), None)
+
+
+class BadFilter(ValueError):
+    """A value that a field of that kind cannot have."""
+
+
+def plain(key: str) -> str:
+    """`ProjectID` and `project_id` are the same key."""
+    return key.replace("_", "").lower()
+
+
+def fetch(
+    tx: Connection, chosen: Select[Any], fields: Mapping[str, Field], listing: Listing, *, usual: Sequence[str]
+) -> tuple[list[Any], int]:
+    """The rows of the page and how many rows there are on all pages.
+
+    `usual` is the order where none is asked for; its last field makes any order a total one. Raises `BadFilter`.
+    """
+    by_key = {plain(name): field for name, field in fields.items()}
+    conditions = [_condition(by_key[each.key], each) for each in listing.filters if each.key in by_key]
+    filtered = chosen.where(*conditions)
+    total = tx.execute(select(func.count()).select_from(filtered.order_by(None).subquery())).scalar_one()
+    ordered = filtered.order_by(*_order(by_key, [*(listing.sort or ()), *usual]))
+    if listing.size:
+        ordered = ordered.limit(listing.size).offset((max(listing.page, 1) - 1) * listing.size)
+    return list(tx.execute(ordered)), total
+
+
+def _order(fields: Mapping[str, Field], names: Sequence[str]) -> list[ColumnElement[Any]]:
+    order: dict[str, ColumnElement[Any]] = {}
+    for name in names:
+        key = plain(name.removeprefix("-"))
+        if key in fields and key not in order:
+            column = fields[key].column
+            order[key] = column.desc() if name.startswith("-") else column.asc()
+    return list(order.values())
+
+
+def _condition(field: Field, wanted: Filter) -> ColumnElement[bool]:
+    column = field.column
+    if wanted.how == "contains":
+        return func.lower(column).contains(str(wanted.values[0]).lower(), autoescape=True)
+    values = [None if text is None else value_of(field.kind, text) for text in wanted.values]
+    if wanted.how == "exact":
+        return column == values[0]
+    if wanted.how == "any":
+        return column.in_(values) if values else false()
+    if wanted.how == "all":
+        return and_(*(column == value for value in values)) if values else or_(false())
+    least, most = values
+    bounds = [column >= least] if least is not None else []
+    return and_(*bounds, *([column <= most] if most is not None else []))
+
+
+def value_of(kind: Kind, text: str) -> Value:
+    """A value as it is compared with a column. Raises `BadFilter`."""
+    if kind == "text":
+        return text.replace("\0", "")
+    if kind == "flag":
+        if text.lower() not in _FLAGS:
+            raise BadFilter(f"{text[:40]!r} is neither true nor false")
+        return _FLAGS[text.lower()]
+    try:
+        number = int(text)
+    except ValueError:
+        raise BadFilter(f"{text[:40]!r} is not a {kind}") from None
+    if abs(number) >= 1 << 63:
+        raise BadFilter(f"{text[:40]!r} is too large")
+    return number
+
+
+_FLAGS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}

@@ -1,0 +1,30 @@
+"""A server with the usual people, and clients of its management API."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from registry.config import Config
+from tests.http.serving import PASSWORD, Registry, populate, running
+
+Api = Callable[[str | None], httpx.Client]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with running(Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)) as registry:
+        populate(registry)
+        yield registry
+
+
+@pytest.fixture
+def api(registry: Registry) -> Api:
+    """A client of the management API for one of the people, or for nobody."""
+
+    def client(user: str | None) -> httpx.Client:
+        made = registry.client(user)
+        made.base_url = httpx.URL(f"{registry.url}/api/v2.0/")
+        return made
+
+    return client
