@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auth.permits import EVERY_PROJECT, Permits
-from auth.roles import EVERYTHING, Role, allowed
+from auth.roles import EVERYTHING, PROJECT_PERMISSIONS, Role, allowed
 from auth.tokens import Grant
 from storage.metadata import projects
 from storage.metadata.access_tokens import AccessTokenRecord
@@ -118,15 +118,19 @@ class Access:
         """Whether lists over all projects need no filter for this account."""
         return self.is_open or actor.is_admin or self.may_in_system(actor, "catalog:read")
 
-    def sight(self, actor: Actor, permission: str = "repository:pull") -> Sight:
-        """Which projects lists over all of them may show: where the account has the permission."""
-        if self.sees_everything(actor):
+    def sight(self, actor: Actor, permission: str = "repository:pull", everywhere: str = "catalog:read") -> Sight:
+        """Which projects lists over all of them may show: where the account has the permission, or all to those who
+        have `everywhere` in the system.
+        """
+        if self.may_in_system(actor, everywhere):
             return Sight(everything=True)
-        permits = actor.permits
+        row, permits = PROJECT_PERMISSIONS[permission], actor.permits
+        roles = None if row.roles == frozenset(Role) else tuple(sorted(row.roles))
         if permits is None:
-            return Sight(user_id=actor.user_id)
+            return Sight(user_id=actor.user_id, roles=roles, is_private=not row.public)
         named = frozenset(name for name, granted in permits.projects.items() if permission in granted)
-        is_everywhere = EVERY_PROJECT in named
+        names, is_everywhere = tuple(sorted(named)), EVERY_PROJECT in named
         if actor.user is None or actor.user.is_admin:
-            return Sight(everything=is_everywhere, names=tuple(sorted(named)))
-        return Sight(user_id=actor.user_id, among=None if is_everywhere else tuple(sorted(named)))
+            return Sight(everything=is_everywhere, names=names, is_private=not row.public)
+        among = None if is_everywhere else names
+        return Sight(user_id=actor.user_id, among=among, roles=roles, is_private=not row.public)

@@ -15,12 +15,14 @@ from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
+from registry.api.audit import AuditEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.routing import ManagementRoutes
 from registry.api.rules import ManagementEndpoints, management_rules
 from registry.api.system import SystemEndpoints
 from registry.config import Config
 from registry.core.admissions import UploadLimits
+from registry.core.audit import Audit
 from registry.core.blobs import Blobs
 from registry.core.cleaning import Cleaning, Rules, renewal
 from registry.core.gate import Gate
@@ -275,7 +277,7 @@ def create(config: Config) -> ASGIApp:
     app = Starlette(
         routes=[
             *(door.route(rule) for rule in rules(endpoints)),
-            ManagementRoutes(door, management_rules(_management(projects))),
+            ManagementRoutes(door, management_rules(_management(database, access, projects))),
         ],
         exception_handlers=Errors(origin).handlers(),
         lifespan=lifespan,
@@ -285,8 +287,12 @@ def create(config: Config) -> ASGIApp:
     return observer
 
 
-def _management(projects: Projects) -> ManagementEndpoints:
-    return ManagementEndpoints(system=SystemEndpoints(), projects=ProjectEndpoints(projects))
+def _management(database: Database, access: Access, projects: Projects) -> ManagementEndpoints:
+    return ManagementEndpoints(
+        system=SystemEndpoints(),
+        projects=ProjectEndpoints(projects),
+        audit=AuditEndpoints(Audit(database, access)),
+    )
 
 
 def _jobs(config: Config, database: Database, store: BlobStore, metrics: Metrics) -> list[Job]:

@@ -5,9 +5,10 @@
 
 from dataclasses import dataclass
 
+from registry.api.audit import AuditEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.system import SystemEndpoints
-from registry.web import Entry, Handler, InProject, Needs, Rule
+from registry.web import Entry, Handler, InProject, InSystem, Needs, Rule
 
 BASE = "/api/v2.0"
 
@@ -16,6 +17,7 @@ BASE = "/api/v2.0"
 class ManagementEndpoints:
     system: SystemEndpoints
     projects: ProjectEndpoints
+    audit: AuditEndpoints
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -24,7 +26,7 @@ def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
 
 def management_rules(to: ManagementEndpoints) -> list[Rule]:
     """All rows; of two that match, the more special one stands first."""
-    return [*_system(to), *_projects(to)]
+    return [*_system(to), *_projects(to), *_audit(to)]
 
 
 def _system(to: ManagementEndpoints) -> list[Rule]:
@@ -42,4 +44,15 @@ def _projects(to: ManagementEndpoints) -> list[Rule]:
         on("POST", "/projects", to.projects.post, needs=Entry.ACCOUNT),
         on("GET", project, to.projects.get, needs=InProject("project:read")),
         on("DELETE", project, to.projects.delete, needs=InProject("project:delete")),
+    ]
+
+
+def _audit(to: ManagementEndpoints) -> list[Rule]:
+    project = "/projects/{project_name}"
+    return [
+        on("GET", "/audit-logs", to.audit.index, needs=Entry.ACCOUNT),
+        on("GET", "/auditlog-exts", to.audit.index_ext, needs=Entry.ACCOUNT),
+        on("GET", "/auditlog-exts/events", to.audit.events, needs=InSystem("audit-log:list")),
+        on("GET", f"{project}/logs", to.audit.index_of_project, needs=InProject("log:list")),
+        on("GET", f"{project}/auditlog-exts", to.audit.index_ext_of_project, needs=InProject("log:list")),
     ]

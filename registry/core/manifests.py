@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from auth.access import Actor
-from registry.core import quotas, repositories
+from registry.core import audit, quotas, repositories
 from registry.core.repositories import Repository
 from registry.errors import (
     DigestInvalid,
@@ -86,6 +86,15 @@ class Manifests:
                 manifest_id = store(tx, row.id, digest, manifest, content, now=now)
             for tag in wanted:
                 tags.point(tx, row.id, tag, manifest_id, now, user_name=actor.name or None)
+            audit.record(
+                tx,
+                actor,
+                operation="create",
+                resource_type="artifact",
+                resource=repository.name.at(wanted[0] if wanted else str(digest)),
+                project_id=repository.project.id,
+                at=now,
+            )
         return Pushed(digest, manifest.subject, wanted, missing)
 
     def find(self, repository: Repository, reference: Reference) -> ManifestRecord:
@@ -123,6 +132,15 @@ class Manifests:
                 tags.remove(tx, row.id, reference.tag, now, user_name=actor.name or None)
             else:
                 manifests.delete_softly(tx, record.id, now, user_name=actor.name or None)
+            audit.record(
+                tx,
+                actor,
+                operation="delete",
+                resource_type="tag" if reference.tag else "artifact",
+                resource=repository.name.at(str(reference)),
+                project_id=repository.project.id,
+                at=now,
+            )
 
     def _must_be_complete(self, tx: Transaction, repository_id: int, manifest: Manifest) -> tuple[str, ...]:
         """Digests that are missing and may be. Raises `ManifestBlobUnknown` for those that may not, and

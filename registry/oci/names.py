@@ -57,6 +57,10 @@ class RepositoryName:
     def __str__(self) -> str:
         return f"{self.project}/{self.path}"
 
+    def at(self, reference: str) -> str:
+        """The name of a manifest by its tag or its digest, as clients write it: `team/app:1`, `team/app@sha256:...`."""
+        return f"{self}{'@' if ':' in reference else ':'}{reference}"
+
 
 def parse_tag(text: str) -> str:
     """A tag (distribution spec, section "Pulling manifests"). Raises `TagInvalid`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy import ColumnElement, exists, false, or_, select, true
 
 from storage.metadata.management_tables import group_members
 from storage.metadata.tables import members, projects
@@ -13,25 +13,30 @@ _project = projects.alias("seen_project")  # the statement that asks may be abou
 @dataclass(frozen=True, slots=True)
 class Sight:
     """Which projects somebody sees: all with `everything`; else public ones, those that the user is a member of, by
-    itself or by a group, and those of the `names`. `among` leaves of the user's own only those of these names.
+    itself or by a group, and those of the `names`. `among` leaves of the user's own only those of these names, `roles`
+    those where it has one of these, and `is_private` leaves out what is seen because it is public.
     """
 
     everything: bool = False
     user_id: int | None = None
     names: tuple[str, ...] = ()
     among: tuple[str, ...] | None = None
+    roles: tuple[int, ...] | None = None
+    is_private: bool = False
 
     def shows(self, project_id: ColumnElement[int]) -> ColumnElement[bool]:
         """A condition on whatever belongs to the project of that id."""
         if self.everything:
             return true()
         of_project = exists().where(_project.c.id == project_id)
-        seen: list[ColumnElement[bool]] = [of_project.where(_project.c.is_public)]
+        seen: list[ColumnElement[bool]] = [false() if self.is_private else of_project.where(_project.c.is_public)]
         if self.names:
             seen.append(of_project.where(_project.c.name.in_(self.names)))
         if self.user_id is not None:
             groups = select(group_members.c.group_id).where(group_members.c.user_id == self.user_id)
             is_member = or_(members.c.user_id == self.user_id, members.c.group_id.in_(groups))
             own = exists().where(members.c.project_id == project_id, is_member)
+            if self.roles is not None:
+                own = own.where(members.c.role.in_(self.roles))
             seen.append(own if self.among is None else own & of_project.where(_project.c.name.in_(self.among)))
         return or_(*seen)

@@ -1,0 +1,130 @@
+"""Records of who did what: written in the transaction of the change itself, so that neither is there without the other.
+
+Pulls are too many for that: they are gathered, and come here in batches.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from auth.access import Access, Actor
+from registry.core.filters import filtered
+from storage.clock import now_ms
+from storage.metadata import audit_records, settings
+from storage.metadata.audit_records import AuditRecord
+from storage.metadata.database import Database, Transaction
+from storage.metadata.listings import Listing
+
+EVENTS = (
+    "create_artifact",
+    "delete_artifact",
+    "pull_artifact",
+    "create_tag",
+    "delete_tag",
+    "create_project",
+    "update_project",
+    "delete_project",
+    "update_repository",
+    "delete_repository",
+    "login_user",
+    "logout_user",
+    "create_user",
+    "update_user",
+    "delete_user",
+    "create_robot",
+    "update_robot",
+    "delete_robot",
+    "update_configuration",
+    "create_member",
+    "update_member",
+    "delete_member",
+)
+"""What can be kept out of the records, or purged from them, by name; other changes are always recorded."""
+DISABLED = "disabled_audit_log_event_types"
+_BATCH = 1000
+
+
+def record(
+    tx: Transaction,
+    actor: Actor,
+    *,
+    operation: str,
+    resource_type: str,
+    resource: str,
+    project_id: int | None = None,
+    description: str = "",
+    succeeded: bool = True,
+    at: int | None = None,
+) -> None:
+    """Note what somebody did, unless an administrator wants no record of such events.
+
+    `operation` is `create`, `update`, `delete`, `login` or the like, and `resource` the name of the thing. `at` is in
+    milliseconds, and now by itself.
+    """
+    row = {
+        "at": now_ms() if at is None else at,
+        "project_id": project_id,
+        "user_name": actor.name,
+        "operation": operation,
+        "resource_type": resource_type,
+        "resource": resource,
+        "description": description,
+        "succeeded": succeeded,
+    }
+    record_all(tx, [row])
+
+
+def record_all(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As `record`; each has the values of a record in the database, without its id."""
+    unwanted = _unwanted(tx)
+    wanted = [row for row in rows if f"{row['operation']}_{row['resource_type']}" not in unwanted]
+    audit_records.add_all(tx, wanted)
+
+
+def _unwanted(tx: Transaction) -> frozenset[str]:
+    stored = settings.find(tx, DISABLED)
+    return frozenset(each.strip() for each in str(json.loads(stored)).split(",")) if stored else frozenset()
+
+
+class Audit:
+    """Reads the records, and drops the old ones."""
+
+    def __init__(self, database: Database, access: Access, *, clock: Callable[[], int] = now_ms) -> None:
+        self._database = database
+        self._access = access
+        self._clock = clock
+
+    def page(self, actor: Actor, listing: Listing) -> tuple[list[AuditRecord], int]:
+        """A page of what somebody may read of the records, and how many there are. Raises `BadQuery`.
+
+        What was done in no project, or in one that is gone, is for those who may read everything.
+        """
+        is_whole = self._access.may_in_system(actor, "audit-log:list")
+        sight = None if is_whole else self._access.sight(actor, "log:list", everywhere="audit-log:list")
+        with self._database.read() as tx, filtered():
+            return audit_records.list_page(tx, listing, sight=sight)
+
+    def page_of_project(self, project_id: int, listing: Listing) -> tuple[list[AuditRecord], int]:
+        """A page of a project's records and how many there are. Raises `BadQuery`."""
+        with self._database.read() as tx, filtered():
+            return audit_records.list_page(tx, listing, project_id=project_id)
+
+    def count_older(self, hours: int, events: Collection[str]) -> int:
+        """How many records `purge` would drop."""
+        with self._database.read() as tx:
+            return audit_records.count_until(tx, self._before(hours), events)
+
+    def purge(self, hours: int, events: Collection[str], may_go_on: Callable[[], bool] = lambda: True) -> int:
+        """Drop records that are older than `hours`, of these events or of all where none is named; tells how many.
+
+        It is done in steps, and ends early once `may_go_on` says no.
+        """
+        last, gone, dropped = self._before(hours), 0, _BATCH
+        while dropped == _BATCH and may_go_on():
+            with self._database.write(durable=False) as tx:
+                dropped = audit_records.remove_until(tx, last, events, _BATCH)
+            gone += dropped
+        return gone
+
+    def _before(self, hours: int) -> int:
+        return self._clock() - hours * 3_600_000

@@ -1,0 +1,78 @@
+"""Who did what, and when."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, true
+
+from storage.metadata.database import insert_many
+from storage.metadata.listings import Field, Listing, fetch
+from storage.metadata.management_tables import audit_records
+from storage.metadata.sights import Sight
+from storage.metadata.tables import projects
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """`at` is in milliseconds; names are those of the time."""
+
+    id: int
+    at: int
+    project_id: int | None
+    user_name: str
+    operation: str
+    resource_type: str
+    resource: str
+    description: str
+    succeeded: bool
+
+
+_COLUMNS = [audit_records.c[name] for name in AuditRecord.__slots__]
+_FIELDS = {
+    "id": Field(audit_records.c.id, "number"),
+    "username": Field(audit_records.c.user_name),
+    "operation": Field(audit_records.c.operation),
+    "resource_type": Field(audit_records.c.resource_type),
+    "resource": Field(audit_records.c.resource),
+    "operation_result": Field(audit_records.c.succeeded, "flag"),
+    "op_time": Field(audit_records.c.at, "time"),
+}
+
+
+def add_all(tx: Connection, records: Sequence[Mapping[str, Any]]) -> None:
+    """Each has the values of a record, without its id."""
+    insert_many(tx, audit_records, records)
+
+
+def list_page(
+    tx: Connection, listing: Listing, *, sight: Sight | None = None, project_id: int | None = None
+) -> tuple[list[AuditRecord], int]:
+    """A page, the newest first, and how many there are: of one project, of the projects that `sight` shows, or of all.
+
+    Raises `BadFilter`.
+    """
+    chosen = select(*_COLUMNS)
+    if project_id is not None:
+        chosen = chosen.where(audit_records.c.project_id == project_id)
+    if sight is not None:
+        seen = select(projects.c.id).where(sight.shows(projects.c.id))
+        chosen = chosen.where(audit_records.c.project_id.in_(seen))
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-op_time", "-id"))
+    return [AuditRecord(*row) for row in rows], total
+
+
+def count_until(tx: Connection, last: int, events: Collection[str] = ()) -> int:
+    """How many records are from before that time; with `events`, of these kinds, such as `pull_artifact`."""
+    return int(tx.execute(select(func.count()).where(_old(last, events))).scalar_one())
+
+
+def remove_until(tx: Connection, last: int, events: Collection[str], count: int) -> int:
+    """Remove at most `count` of what `count_until` counts; tells how many."""
+    found = select(audit_records.c.id).where(_old(last, events)).order_by(audit_records.c.at).limit(count)
+    return tx.execute(delete(audit_records).where(audit_records.c.id.in_(found))).rowcount
+
+
+def _old(last: int, events: Collection[str]) -> ColumnElement[bool]:
+    event = audit_records.c.operation + "_" + audit_records.c.resource_type
+    return and_(audit_records.c.at < last, event.in_(sorted(events)) if events else true())
