@@ -8,19 +8,24 @@ BENCH_OUT=folder                 where the results go
 """
 
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import machine
-from tests.bench.peers import KINDS, ROOT, Missing, settle_in, start
-from tests.bench.report import Report, progress
-from tests.bench.rows import QUICK, Contents, Row, Scale, rows
-from tests.bench.runs import measure
+from tests.bench.contests import Contest, against_itself, against_peers, only_cove
+from tests.bench.peers import ROOT, Bucket
+from tests.bench.report import Report, cell
+from tests.bench.rows import QUICK, Row, Scale, rows
+from tests.bench.runs import Result, measure
+from tests.bench.soak import soak
+from tests.cluster.services import object_storage, started
+from tests.storage.s3_server import BUCKET, ENVIRONMENT
 
 
 def chosen_scale(environ: Mapping[str, str]) -> Scale:
@@ -38,48 +43,60 @@ def chosen_rows(environ: Mapping[str, str], scale: Scale) -> list[Row]:
 
 def place(environ: Mapping[str, str]) -> Path:
     """Where results go: into the documents, when they are whole."""
-    is_part = environ.get("BENCH_ROWS") or environ.get("BENCH_QUICK")
-    return Path(environ.get("BENCH_OUT") or ROOT / (".bench/results" if is_part else "docs/benchmarks"))
+    if out := environ.get("BENCH_OUT"):
+        return Path(out)
+    if environ.get("BENCH_ROWS") or environ.get("BENCH_QUICK"):
+        return ROOT / ".bench/results"
+    special = "growth" if environ.get("BENCH_GROWTH") else environ.get("BENCH_STORAGE", "")
+    return ROOT / "docs/benchmarks" / special
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # not without ending the registries
     scale = chosen_scale(os.environ)
     wanted = chosen_rows(os.environ, scale)
-    scratch = ROOT / ".bench"
-    scratch.mkdir(exist_ok=True)
+    (ROOT / ".bench").mkdir(exist_ok=True)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
-        contenders, missing = start_all(stack, folder, scale)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=ROOT / ".bench")))
+        if requests := os.environ.get("BENCH_SOAK"):
+            soak(only_cove(stack, folder, scale), int(requests), say)
+            return
+        contest = contest_of(os.environ, stack, folder, scale)
         results = []
         for row in wanted:
-            results.append(measure(row, contenders, missing, scale.rounds, folder))
+            results.append(measure(row, contest.contenders, contest.missing, scale.rounds, folder))
             say(progress(results[-1]))
-        report = Report(results, about(contenders, scale, folder))
+        report = Report(contest.view, results, about(contest, scale, folder))
     say(f"\n{report.tables()}")
     report.save(place(os.environ))
 
 
-def start_all(stack: ExitStack, folder: Path, scale: Scale) -> tuple[list[Contents], dict[str, str]]:
-    """The registries that could be started, and for the others the reason."""
-    contenders, missing = [], {}
-    for kind in KINDS:
-        try:
-            server = start(stack, kind, folder / kind.name)
-        except Missing as error:
-            missing[kind.name] = str(error)
-            continue
-        settle_in(server)
-        contenders.append(Contents(server, scale))
-    return contenders, missing
+def contest_of(environ: Mapping[str, str], stack: ExitStack, folder: Path, scale: Scale) -> Contest:
+    if environ.get("BENCH_GROWTH"):
+        return against_itself(stack, folder, scale)
+    return against_peers(stack, folder, scale, bucket_of(environ, stack, folder))
 
 
-def about(contenders: Sequence[Contents], scale: Scale, folder: Path) -> dict[str, dict[str, str]]:
+def bucket_of(environ: Mapping[str, str], stack: ExitStack, folder: Path) -> Bucket | None:
+    if environ.get("BENCH_STORAGE") != "s3":
+        return None
+    storage = stack.enter_context(started(object_storage(folder)))
+    return Bucket(f"http://{storage.address}", BUCKET, ENVIRONMENT)
+
+
+def about(contest: Contest, scale: Scale, folder: Path) -> dict[str, dict[str, str]]:
     """What the figures depend on."""
     return {
         "run": {"measured": datetime.now(UTC).strftime("%Y-%m-%d"), "rounds": str(scale.rounds)},
         "machine": machine.describe(folder),
-        "registries": {contents.server.kind.name: contents.server.kind.version() for contents in contenders},
+        "versions": {contents.server.kind.name: contents.server.kind.version() for contents in contest.contenders},
     }
+
+
+def progress(result: Result) -> str:
+    """One line on a row that was just measured."""
+    cells = [f"{name} {cell(figure)}" for name, figure in result.figures.items()]
+    return f"{result.row.title} ({result.row.unit}): {', '.join(cells)}"
 
 
 def say(text: str) -> None:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPConnection
 
 from tests.bench.images import MANIFEST_TYPE, MIB, Blob, Image
 from tests.bench.peers import Server
@@ -145,3 +146,24 @@ def pull_blob(source: Connection, digest: str) -> float:
 def pull_range(source: Connection, digest: str, first: int, size: int) -> float:
     fields = f"Range: bytes={first}-{first + size - 1}\r\n"
     return source.ask("GET", f"blobs/{digest}", 206, fields=fields, keep=False).length / MB
+
+
+class Listing:
+    """A walk through the pages of a list, over and over."""
+
+    def __init__(self, server: Server, path: str, scope: str) -> None:
+        self._connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_SECONDS)
+        self._fields = {"Authorization": server.authorization(scope)}
+        self._first = self._next = path
+
+    def page(self) -> int:
+        """How many entries the next page has."""
+        self._connection.request("GET", self._next, headers=self._fields)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise LoadFailed(f"{answer.status} for {self._next}: {content[:200].decode(errors='replace')}")
+        following = re.match("<(.*?)>", answer.getheader("Link", ""))
+        self._next = following[1] if following else self._first
+        body = json.loads(content)
+        return len(body["tags"] if "tags" in body else body["repositories"])

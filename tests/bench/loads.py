@@ -13,10 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BrokenBarrierError
-from typing import Any
+from typing import Any, TypeVar
 
-from tests.bench.clients import PATIENCE_SECONDS, Connection, LoadFailed
+from tests.bench.clients import PATIENCE_SECONDS, LoadFailed
 from tests.bench.images import MANIFEST_TYPE
+
+Client = TypeVar("Client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Done:
         return self.amount / self.seconds
 
 
-def crowd(connects: Sequence[Callable[[], Connection]], step: Callable[[Connection], float], seconds: float) -> Done:
+def crowd(connects: Sequence[Callable[[], Client]], step: Callable[[Client], float], seconds: float) -> Done:
     """Let each client, a process of its own, take a step again and again for so long, and once at least.
 
     The clock runs from when all are connected. A step returns how much it did. Raises `LoadFailed`.
@@ -39,14 +41,14 @@ def crowd(connects: Sequence[Callable[[], Connection]], step: Callable[[Connecti
     context = multiprocessing.get_context("fork")
     barrier, outcomes = context.Barrier(len(connects), timeout=PATIENCE_SECONDS), context.SimpleQueue()
 
-    def live(connect: Callable[[], Connection]) -> None:
+    def live(connect: Callable[[], Client]) -> None:
         try:
-            connection = connect()
+            client = connect()
             barrier.wait()
             began = time.monotonic()
-            amount = step(connection)
+            amount = step(client)
             while time.monotonic() < began + seconds:
-                amount += step(connection)
+                amount += step(client)
             outcomes.put((amount, began, time.monotonic()))
         except Exception as error:  # raised again where the outcomes are put together
             barrier.abort()

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from base64 import b64encode
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.cli.running import COVE, environment
+from tests.cluster.services import free_port
 
 ROOT = Path(__file__).parents[2]
 BINARIES = ROOT / ".bench" / "bin"
@@ -25,8 +25,8 @@ PROJECT, USER, PASSWORD = "bench", "bench", "Correct-horse1"
 START_SECONDS = 60
 
 
-class Missing(Exception):
-    """A registry cannot be measured here; the message says why."""
+class NotMeasured(Exception):
+    """A registry, or something of it, cannot be measured here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ class Bucket:
 
     endpoint: str
     name: str
-    access_key: str
-    secret_key: str
+    environment: Mapping[str, str]  # has the credentials
 
 
 Command = Callable[[Path, Path, int, Bucket | None], tuple[list[str], dict[str, str]]]
@@ -62,13 +61,13 @@ class Kind:
         return f"BENCH_{self.name.upper().replace('-', '_')}"
 
     def find(self) -> Path:
-        """The program. Raises `Missing`."""
+        """The program. Raises `NotMeasured`."""
         if self.has_accounts:
             return Path(COVE[0])
         installed = sorted(BINARIES.glob(f"{self.name}-v*")) or [Path(shutil.which(self.name) or "")]
         program = Path(os.environ.get(self.variable) or installed[-1])
         if not program.is_file():
-            raise Missing(f"not installed, and {self.variable} names no binary")
+            raise NotMeasured(f"not installed, and {self.variable} names no binary")
         return program
 
     def version(self) -> str:
@@ -85,20 +84,21 @@ class Kind:
 
 def _cove(_program: Path, folder: Path, port: int, bucket: Bucket | None) -> tuple[list[str], dict[str, str]]:
     """As shipped: accounts and tokens, records in SQLite, everything durable, as many processes as by default."""
-    settings = {"admin_password": PASSWORD}
+    variables = environment(admin_password=PASSWORD)
     if bucket:
-        settings |= {"storage_url": f"s3://{bucket.name}/{folder.name}", "s3_endpoint": bucket.endpoint}
-    return [*COVE, "serve", "--port", str(port), "--data", str(folder / "data")], environment(**settings)
+        place = f"s3://{bucket.name}/{_prefix(folder)}"
+        variables |= {"COVE_STORAGE_URL": place, "COVE_S3_ENDPOINT": bucket.endpoint, **bucket.environment}
+    return [*COVE, "serve", "--port", str(port), "--data", str(folder / "data")], variables
 
 
 def _distribution(program: Path, folder: Path, port: int, bucket: Bucket | None) -> tuple[list[str], dict[str, str]]:
     """Its own example configuration, without a log of requests."""
     storage: dict[str, object] = {"filesystem": {"rootdirectory": str(folder / "data")}}
     if bucket:
-        copying = {"multipartcopythresholdsize": 5 << 30}  # one copy, since few servers of S3 copy parts
-        keys = {"accesskey": bucket.access_key, "secretkey": bucket.secret_key, "rootdirectory": f"/{folder.name}"}
-        place = {"region": "us-east-1", "regionendpoint": bucket.endpoint, "bucket": bucket.name, "secure": False}
-        storage = {"s3": {**place, **keys, **copying, "forcepathstyle": True}, "redirect": {"disable": True}}
+        server = {"region": "us-east-1", "regionendpoint": bucket.endpoint, "forcepathstyle": True}
+        copying = {"multipartcopythresholdsize": 5 << 30}  # one copy each, since few servers of S3 copy in parts
+        place = {"bucket": bucket.name, "rootdirectory": f"/{_prefix(folder)}"}
+        storage = {"s3": {**server, **copying, **place}, "redirect": {"disable": True}}
     configuration = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -106,7 +106,12 @@ def _distribution(program: Path, folder: Path, port: int, bucket: Bucket | None)
         "http": {"addr": f"127.0.0.1:{port}"},
     }
     (folder / "config.json").write_text(json.dumps(configuration))  # JSON is YAML
-    return [str(program), "serve", str(folder / "config.json")], {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+    variables = {**os.environ, **(bucket.environment if bucket else {}), "OTEL_TRACES_EXPORTER": "none"}
+    return [str(program), "serve", str(folder / "config.json")], variables
+
+
+def _prefix(folder: Path) -> str:
+    return f"{folder.parent.name}-{folder.name}"
 
 
 def _olareg(program: Path, folder: Path, port: int, _bucket: Bucket | None) -> tuple[list[str], dict[str, str]]:
@@ -132,6 +137,7 @@ class Server:
     port: int
     process: "subprocess.Popen[bytes]"
     environment: Mapping[str, str]
+    bucket: Bucket | None
     started_in: float = field(default=0, init=False)
 
     @property
@@ -148,7 +154,7 @@ class Server:
             answer = connection.getresponse()
             content = answer.read()
         if answer.status != 200:
-            raise Missing(f"{answer.status} for a token")
+            raise NotMeasured(f"{answer.status} for a token")
         return f"Bearer {json.loads(content)['token']}"
 
     def stop(self) -> None:
@@ -164,17 +170,18 @@ def basic() -> str:
     return f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 
 
-def start(stack: ExitStack, kind: Kind, folder: Path, bucket: Bucket | None = None) -> Server:
-    """Start a registry over `folder`, until `stack` ends. Raises `Missing` when it cannot be."""
+def start(stack: ExitStack, kind: Kind, folder: Path, bucket: Bucket | None = None, **more: str) -> Server:
+    """Start a registry over `folder`, until `stack` ends; `more` is for its environment. Raises `NotMeasured`."""
     if bucket and not kind.takes_bucket:
-        raise Missing("measured on a disk only")
+        raise NotMeasured("measured on a disk only")
     (folder / "data").mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     arguments, variables = kind.command(kind.find(), folder, port, bucket)
+    variables |= more
     with (folder / "log").open("a") as log:
         began = time.monotonic()
         process = subprocess.Popen(arguments, env=variables, stdout=log, stderr=log, start_new_session=True)
-    server = Server(kind, folder, port, process, variables)
+    server = Server(kind, folder, port, process, variables, bucket)
     stack.callback(server.stop)
     _wait(server)
     server.started_in = time.monotonic() - began
@@ -191,19 +198,12 @@ def settle_in(server: Server) -> None:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def _wait(server: Server) -> None:
     """Until the base of the API is answered, in whatever way."""
     deadline = time.monotonic() + START_SECONDS
     while not _answers(server):
         if time.monotonic() > deadline or server.process.poll() is not None:
-            raise Missing(f"it did not start: {(server.folder / 'log').read_text()[-300:]}")
+            raise NotMeasured(f"it did not start: {(server.folder / 'log').read_text()[-300:]}")
         time.sleep(0.002)
 
 

@@ -14,7 +14,7 @@ text { font: 13px sans-serif; fill: #1f2328 } line { stroke: #d1d9e0 } .small { 
 
 def plot(rows: Mapping[str, Mapping[str, float]], names: Sequence[str], baseline: str) -> str:
     """SVG with a dot for each name in each row, further right where it is more times as good as the baseline."""
-    colours = dict(zip(names, _COLOURS, strict=True))
+    colours = dict(zip(names, _COLOURS, strict=False))
     values = [value for dots in rows.values() for value in dots.values()]
     low, high = min([0.4, *values]) * 0.9, max([2.5, *values]) * 1.1
     bottom = _TOP + _STEP * len(rows)

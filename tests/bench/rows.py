@@ -10,16 +10,23 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from tests.bench import machine
-from tests.bench.clients import MB, Connection, pull_blob, pull_image, pull_range, push_again, push_blob, push_image
+from tests.bench.clients import (
+    MB,
+    Connection,
+    Listing,
+    pull_blob,
+    pull_image,
+    pull_range,
+    push_again,
+    push_blob,
+    push_image,
+)
+from tests.bench.fillings import fill
 from tests.bench.images import MIB, Blob, Image
 from tests.bench.loads import Done, crowd, gets, heads
-from tests.bench.peers import PROJECT, Server, basic, start
+from tests.bench.peers import PROJECT, NotMeasured, Server, basic, start
 
 GAUGES = {"s", "MB"}  # units of what is better when it is less
-
-
-class NotOffered(Exception):
-    """A registry does not have what a row is about; the message says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class Scale:
     rounds: int = 3
     seconds: float = 5
     connections: tuple[int, ...] = (1, 16, 256)
+    crowd: int = 1000
     clients: int = 8
     pullers: int = 20
     big: int = 1024 * MIB
@@ -38,12 +46,16 @@ class Scale:
     layer: int = 20_000
     layers: int = 5
     pulled_layer: int = 100 * MB
+    tags: int = 100_000
+    repositories: int = 10_000
+    sizes: tuple[int, int, int] = (1, 10_000, 1_000_000)
 
 
 QUICK = Scale(
     rounds=1,
     seconds=0.1,
     connections=(1, 16),
+    crowd=50,
     clients=2,
     pullers=2,
     big=2 * MIB,
@@ -51,17 +63,20 @@ QUICK = Scale(
     medium=100_000,
     mediums=4,
     pulled_layer=100_000,
+    tags=1100,
+    repositories=200,
+    sizes=(1, 100, 1000),
 )
 
 
 class Contents:
     """A running registry, and what is there to be pulled from it: pushed when it is first asked for."""
 
-    repository = f"{PROJECT}/read"
-
-    def __init__(self, server: Server, scale: Scale) -> None:
+    def __init__(self, name: str, server: Server, scale: Scale, repository: str = f"{PROJECT}/read") -> None:
+        self.name = name
         self.server = server
         self.scale = scale
+        self.repository = repository
         self._used = 0
 
     @cached_property
@@ -78,6 +93,20 @@ class Contents:
         push_blob(Connection(self.server, self.repository), blob)
         return blob
 
+    @cached_property
+    def with_tags(self) -> str:
+        """A repository with very many tags."""
+        name = f"{PROJECT}/tags"
+        fill(self.server, self.image, [name], self.scale.tags)
+        return name
+
+    @cached_property
+    def repositories(self) -> int:
+        """How many there are, in round figures."""
+        names = [f"{PROJECT}/many-{number}" for number in range(self.scale.repositories)]
+        fill(self.server, self.image, names, 1)
+        return len(names)
+
     def _pushed(self, image: Image) -> Image:
         push_image(Connection(self.server, self.repository), image)
         return image
@@ -87,10 +116,13 @@ class Contents:
         self._used += 1
         return f"{PROJECT}/push-{self._used}"
 
-    def requests(self, load: Callable[..., Done], rest: str, connections: int) -> "Work":
-        """The work of asking for a path of the repository, again and again."""
-        authorization = self.server.authorization(f"repository:{self.repository}:pull")
-        path = f"/v2/{self.repository}/{rest}"
+    def authorization(self, repository: str = "") -> str:
+        return self.server.authorization(f"repository:{repository or self.repository}:pull")
+
+    def requests(self, load: Callable[..., Done], rest: str, connections: int, repository: str = "") -> "Work":
+        """The work of asking for a path of a repository, again and again."""
+        path = f"/v2/{repository or self.repository}/{rest}"
+        authorization = self.authorization(repository)
         return partial(load, self.server.port, path, connections, self.scale.seconds, authorization)
 
     def steps(
@@ -131,6 +163,10 @@ def rows(scale: Scale) -> list[Row]:
         *_reads(scale),
         *_downloads(scale),
         *_pushes(scale),
+        Row("tags", "list of tags, 1,000 a page", "tags/s", _list_tags),
+        Row("tags-page", "first page of 100 of these tags", "requests/s", _list_some_tags),
+        Row("catalog", "list of repositories, 1,000 a page", "repositories/s", _list_repositories),
+        Row("memory-peak", "most memory until now", "MB", lambda contents: partial(_peak, contents)),
     ]
 
 
@@ -139,7 +175,7 @@ def _start_again(contents: Contents) -> Work:
 
     def work() -> Done:
         with ExitStack() as stack:
-            return Done(start(stack, kind, folder).started_in, 1)
+            return Done(start(stack, kind, folder, contents.server.bucket).started_in, 1)
 
     if not folder.exists():
         work()
@@ -148,6 +184,10 @@ def _start_again(contents: Contents) -> Work:
 
 def _memory(contents: Contents) -> Done:
     return Done(machine.memory_bytes(contents.server.group) / MB, 1)
+
+
+def _peak(contents: Contents) -> Done:
+    return Done(machine.peak_bytes(contents.server.group) / MB, 1)
 
 
 def _reads(scale: Scale) -> Iterator[Row]:
@@ -171,7 +211,7 @@ def _ask_for_small_blob(contents: Contents) -> Work:
 
 def _ask_for_tokens(contents: Contents) -> Work:
     if not contents.server.kind.has_accounts:
-        raise NotOffered("it has no accounts")
+        raise NotMeasured("it has no accounts")
     path = f"/service/token?service=cove&scope=repository:{contents.repository}:pull"
     return partial(gets, contents.server.port, path, 16, contents.scale.seconds, basic())
 
@@ -207,8 +247,8 @@ def _pushes(scale: Scale) -> Iterator[Row]:
     disk = partial(_write_by_dd, size=scale.big)
     yield Row("push-big", f"push of {size}", "MB/s", _push_big, writes=True, beside=disk)
     yield Row("push-medium", f"push of {few} by {many} clients", "MB/s", _push_mediums, writes=True)
-    yield Row("images-1", "images pushed by 1 client", "images/s", partial(_push_images, clients=1), writes=True)
-    prepare = partial(_push_images, clients=many)
+    yield Row("images-1", "images pushed by 1 client", "images/s", partial(push_images, clients=1), writes=True)
+    prepare = partial(push_images, clients=many)
     yield Row(f"images-{many}", f"images pushed by {many} clients", "images/s", prepare, writes=True)
     yield Row("push-again", "push of an image that is there", "images/s", _push_again, writes=True)
 
@@ -237,10 +277,27 @@ def _push_mediums(contents: Contents) -> Work:
     return contents.steps(step, scale.clients, fresh=True, once=True)
 
 
-def _push_images(contents: Contents, clients: int) -> Work:
+def push_images(contents: Contents, clients: int) -> Work:
     scale = contents.scale
     return contents.steps(lambda to: push_image(to, Image.new(scale.layer, scale.layers)), clients, fresh=True)
 
 
 def _push_again(contents: Contents) -> Work:
     return contents.steps(partial(push_again, image=contents.image))
+
+
+def _list_tags(contents: Contents) -> Work:
+    return _list(contents, f"/v2/{contents.with_tags}/tags/list?n=1000", f"repository:{contents.with_tags}:pull")
+
+
+def _list_some_tags(contents: Contents) -> Work:
+    return contents.requests(gets, "tags/list?n=100", 1, contents.with_tags)
+
+
+def _list_repositories(contents: Contents) -> Work:
+    assert contents.repositories
+    return _list(contents, "/v2/_catalog?n=1000", "registry:catalog:*")
+
+
+def _list(contents: Contents, path: str, scope: str) -> Work:
+    return partial(crowd, [partial(Listing, contents.server, path, scope)], Listing.page, contents.scale.seconds)

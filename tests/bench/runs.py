@@ -8,8 +8,8 @@ from statistics import median
 
 from tests.bench import machine
 from tests.bench.clients import LoadFailed
-from tests.bench.peers import Missing
-from tests.bench.rows import Contents, NotOffered, Row
+from tests.bench.peers import NotMeasured
+from tests.bench.rows import Contents, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Result:
 
 def measure(row: Row, contenders: Sequence[Contents], missing: Mapping[str, str], rounds: int, folder: Path) -> Result:
     """`missing` says of other registries why they are not measured; `folder` is on the disk that all of them use."""
-    figures, beside = {name: Figure(reason=why) for name, why in missing.items()}, Figure()
-    figures |= {contents.server.kind.name: Figure() for contents in contenders}
+    figures, beside = {contents.name: Figure() for contents in contenders}, Figure()
+    figures |= {name: Figure(reason=why) for name, why in missing.items()}
     for _ in range(rounds):
         for contents in contenders:
-            _add(figures[contents.server.kind.name], row, contents)
+            _add(figures[contents.name], row, contents)
         if row.beside:
             os.sync()
             beside.samples.append(Sample(row.beside(folder).rate, 0, 0))
@@ -66,7 +66,7 @@ def _add(figure: Figure, row: Row, contents: Contents) -> None:
         return
     try:
         figure.samples.append(_sample(row, contents))
-    except (NotOffered, LoadFailed, Missing, OSError) as error:
+    except (NotMeasured, LoadFailed, OSError) as error:
         figure.reason = " ".join(str(error).split())[:200] or type(error).__name__
 
 

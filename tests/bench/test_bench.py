@@ -2,51 +2,74 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.bench.report import NAMES
+from tests.bench.peers import KINDS
 from tests.bench.rows import QUICK, rows
 
 ROOT = Path(__file__).parents[2]
-FIGURE = {"value", "cpu", "load_cpu"}
+SAMPLE = {"value", "cpu", "load_cpu"}
 
 
-@pytest.mark.slow
-def test_bench_gives_every_registry_a_figure_in_every_row_or_the_reason_why_there_is_none(tmp_path: Path) -> None:
-    bench = subprocess.run(
+def bench(**narrowed: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "-m", "tests.bench"],
         cwd=ROOT,
-        env={**os.environ, "BENCH_QUICK": "1", "BENCH_OUT": str(tmp_path)},
+        env={**os.environ, "BENCH_QUICK": "1", **narrowed},
         capture_output=True,
         text=True,
         timeout=110,
         check=False,
     )
-    assert bench.returncode == 0, bench.stderr
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert [row["name"] for row in results["rows"]] == [row.name for row in rows(QUICK)]
+
+
+def results_of(run: "subprocess.CompletedProcess[str]", folder: Path) -> Any:
+    """What a run wrote: each figure is one or has a reason, and nothing tells where that was."""
+    assert run.returncode == 0, run.stderr
+    results = json.loads((folder / "results.json").read_text())
     for row in results["rows"]:
-        assert row["figures"].keys() == set(NAMES)
         for name, figure in row["figures"].items():
-            assert figure.get("reason") or [set(sample) for sample in figure["samples"]] == [FIGURE], (row, name)
-            assert row["title"] in bench.stdout
-    assert results["registries"]["cove"]
-    assert ElementTree.parse(tmp_path / "results.svg").getroot().tag.endswith("svg")
-    assert str(ROOT) not in (tmp_path / "README.md").read_text() + (tmp_path / "results.json").read_text()
+            assert figure.get("reason") or [set(sample) for sample in figure["samples"]] == [SAMPLE], (row, name)
+        assert row["title"] in run.stdout
+        assert row["title"] in (folder / "README.md").read_text()
+    assert ElementTree.parse(folder / "results.svg").getroot().tag.endswith("svg")
+    assert not any(str(ROOT) in path.read_text() for path in folder.iterdir())
+    return results
+
+
+@pytest.mark.slow
+def test_every_registry_has_a_figure_in_every_row_or_the_reason_why_there_is_none(tmp_path: Path) -> None:
+    results = results_of(bench(BENCH_OUT=str(tmp_path)), tmp_path)
+    assert [row["name"] for row in results["rows"]] == [row.name for row in rows(QUICK)]
+    assert all(row["figures"].keys() == {kind.name for kind in KINDS} for row in results["rows"])
+    assert results["versions"]["cove"] == version("cove-registry")
+
+
+@pytest.mark.slow
+def test_growth_is_measured_by_the_same_rows_of_servers_with_more_and_more_in_them(tmp_path: Path) -> None:
+    run = bench(BENCH_OUT=str(tmp_path), BENCH_GROWTH="1", BENCH_ROWS="get-tag-16,tags-page,images-2")
+    for row in results_of(run, tmp_path)["rows"]:
+        assert list(row["figures"]) == ["1", "100", "1,000"]
+    assert "| change from 1 | change from 100 |" in run.stdout
+
+
+@pytest.mark.slow
+def test_soak_tells_memory_and_open_files_before_and_after_the_requests() -> None:
+    run = bench(BENCH_SOAK="100")
+    if "wrk is not installed" in run.stderr:
+        pytest.skip("there is no wrk")
+    lines = [line.strip("| ").split(" | ") for line in run.stdout.splitlines()[2:]]
+    assert lines[0][0] == "0", run.stderr
+    assert int(lines[-1][0].replace(",", "")) >= 100
+    assert all(float(cell) > 0 for line in lines for cell in line[1:])
 
 
 def test_unknown_row_is_refused_with_the_names_of_those_that_there_are() -> None:
-    bench = subprocess.run(
-        [sys.executable, "-m", "tests.bench"],
-        cwd=ROOT,
-        env={**os.environ, "BENCH_ROWS": "get-tag-16,nothing"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert bench.returncode == 1
-    assert "no such rows: nothing; there are start, memory-idle, get-tag-1" in bench.stderr
+    run = bench(BENCH_ROWS="get-tag-16,nothing")
+    assert run.returncode == 1
+    assert "no such rows: nothing; there are start, memory-idle, get-tag-1" in run.stderr

@@ -14,9 +14,9 @@ function request()
   return requests[last]
 end
 
-function done(summary, latency)
+function done(summary)
   local errors = summary.errors
-  io.stderr:write(string.format('{"requests":%d,"seconds":%f,"p99_ms":%f,"refused":%d,"broken":%d}',
-    summary.requests, summary.duration / 1e6, latency:percentile(99) / 1e3, errors.status,
+  io.stderr:write(string.format('{"requests":%d,"seconds":%f,"refused":%d,"broken":%d}',
+    summary.requests, summary.duration / 1e6, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout))
 end
