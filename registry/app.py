@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Lifespan
 
 from auth.access import Access
 from auth.accounts import Accounts
@@ -16,7 +17,9 @@ from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
 from registry.api.audit import AuditEndpoints
+from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
+from registry.api.robots import RobotEndpoints
 from registry.api.routing import ManagementRoutes
 from registry.api.rules import ManagementEndpoints, management_rules
 from registry.api.system import SystemEndpoints
@@ -33,6 +36,7 @@ from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
+from registry.core.robots import Robots
 from registry.core.snapshots import Snapshots
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
@@ -259,7 +263,8 @@ def create(config: Config) -> ASGIApp:
         manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
-    door = Door(accounts, Gate(database, access, projects), origin, threads)
+    gate = Gate(database, access, projects)
+    door = Door(accounts, gate, origin, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -274,24 +279,28 @@ def create(config: Config) -> ASGIApp:
             threads.close()
             database.close()
 
-    app = Starlette(
-        routes=[
-            *(door.route(rule) for rule in rules(endpoints)),
-            ManagementRoutes(door, management_rules(_management(database, access, projects))),
-        ],
-        exception_handlers=Errors(origin).handlers(),
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False
-    observer = Observer(app, metrics)
+    routes = [
+        *(door.route(rule) for rule in rules(endpoints)),
+        ManagementRoutes(door, management_rules(_management(database, access, gate, projects))),
+    ]
+    observer = Observer(_starlette(routes, origin, lifespan), metrics)
     return observer
 
 
-def _management(database: Database, access: Access, projects: Projects) -> ManagementEndpoints:
+def _starlette(routes: list[BaseRoute], origin: Origin, lifespan: Lifespan[Starlette]) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers=Errors(origin).handlers(), lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return app
+
+
+def _management(database: Database, access: Access, gate: Gate, projects: Projects) -> ManagementEndpoints:
+    robots = Robots(database)
     return ManagementEndpoints(
         system=SystemEndpoints(),
         projects=ProjectEndpoints(projects),
         audit=AuditEndpoints(Audit(database, access)),
+        robots=RobotEndpoints(robots, gate),
+        old_robots=OldRobotEndpoints(robots),
     )
 
 

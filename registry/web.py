@@ -40,6 +40,7 @@ from registry.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    Unprocessable,
     Unsupported,
     UnsupportedMediaType,
     management_entries,
@@ -121,6 +122,13 @@ class Call:
     def path(self, name: str) -> str:
         value: str = self.request.path_params[name]
         return value
+
+    def number(self, name: str) -> int:
+        """A part of the path that is a number. Raises `Unprocessable`."""
+        text = self.path(name)
+        if not _NUMBER.fullmatch(text):
+            raise Unprocessable(f"{name} in path must be of type int64: {text[:40]!r}")
+        return int(text)
 
     def query(self, name: str) -> str | None:
         return self.request.query_params.get(name)

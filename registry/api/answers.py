@@ -30,11 +30,13 @@ def done(status: int = 200) -> Response:
     return Response(status_code=status)
 
 
-def created(call: Call, *path: object) -> Response:
+def created(call: Call, *path: object, content: object | None = None) -> Response:
     """What was made is at this address below the one that was asked, or at `path`, when it begins with a slash."""
     place = "/".join(str(part) for part in path)
     base = call.request.scope["path"].rstrip("/")
-    return Response(status_code=201, headers={"Location": place if place.startswith("/") else f"{base}/{place}"})
+    response = Response(status_code=201) if content is None else shown(content, 201)
+    response.headers["Location"] = place if place.startswith("/") else f"{base}/{place}"
+    return response
 
 
 def listed(call: Call, listing: Listing, items: Sequence[object], total: int) -> Response:

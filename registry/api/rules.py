@@ -6,9 +6,11 @@
 from dataclasses import dataclass
 
 from registry.api.audit import AuditEndpoints
+from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
+from registry.api.robots import RobotEndpoints
 from registry.api.system import SystemEndpoints
-from registry.web import Entry, Handler, InProject, InSystem, Needs, Rule
+from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
 
@@ -18,6 +20,8 @@ class ManagementEndpoints:
     system: SystemEndpoints
     projects: ProjectEndpoints
     audit: AuditEndpoints
+    robots: RobotEndpoints
+    old_robots: OldRobotEndpoints
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -26,7 +30,7 @@ def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
 
 def management_rules(to: ManagementEndpoints) -> list[Rule]:
     """All rows; of two that match, the more special one stands first."""
-    return [*_system(to), *_projects(to), *_audit(to)]
+    return [*_system(to), *_projects(to), *_audit(to), *_robots(to)]
 
 
 def _system(to: ManagementEndpoints) -> list[Rule]:
@@ -55,4 +59,21 @@ def _audit(to: ManagementEndpoints) -> list[Rule]:
         on("GET", "/auditlog-exts/events", to.audit.events, needs=InSystem("audit-log:list")),
         on("GET", f"{project}/logs", to.audit.index_of_project, needs=InProject("log:list")),
         on("GET", f"{project}/auditlog-exts", to.audit.index_ext_of_project, needs=InProject("log:list")),
+    ]
+
+
+def _robots(to: ManagementEndpoints) -> list[Rule]:
+    robot, of_project = "/robots/{robot_id}", "/projects/{project}/robots"
+    return [
+        on("GET", "/robots", to.robots.index, needs=OfObject("robot:list")),
+        on("POST", "/robots", to.robots.post, needs=OfObject("robot:create")),
+        on("GET", robot, to.robots.get, needs=OfObject("robot:read")),
+        on("PUT", robot, to.robots.put, needs=OfObject("robot:update")),
+        on("PATCH", robot, to.robots.patch, needs=OfObject("robot:update")),
+        on("DELETE", robot, to.robots.delete, needs=OfObject("robot:delete")),
+        on("GET", of_project, to.old_robots.index, needs=InProject("robot:list")),
+        on("POST", of_project, to.old_robots.post, needs=InProject("robot:create")),
+        on("GET", of_project + "/{robot_id}", to.old_robots.get, needs=InProject("robot:read")),
+        on("PUT", of_project + "/{robot_id}", to.old_robots.put, needs=InProject("robot:update")),
+        on("DELETE", of_project + "/{robot_id}", to.old_robots.delete, needs=InProject("robot:delete")),
     ]

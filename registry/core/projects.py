@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from auth.access import Access, Actor
 from auth.roles import BY_RANK, Role
 from registry.core.filters import filtered
+from registry.core.permits import forget_project
 from registry.errors import Conflict, NotFound, PreconditionFailed
 from registry.oci.names import parse_project
 from storage.blobs import BlobStore
@@ -120,6 +121,7 @@ class Projects:
                 raise Conflict(f"project '{name}' still holds {held} {'repository' if held == 1 else 'repositories'}")
             staged = uploads.list_staged(tx, project.id)
             projects.remove(tx, project.id, self._clock())
+            forget_project(tx, project.name)
         for place in staged:
             self._store.discard(place)
         return project

@@ -55,6 +55,16 @@ def list_of(tx: Connection, user_id: int) -> list[AccessTokenRecord]:
     return [AccessTokenRecord(*row) for row in tx.execute(listed)]
 
 
+def list_naming(tx: Connection, text: str) -> list[AccessTokenRecord]:
+    """Those with the text in their permissions."""
+    found = select(*_COLUMNS).where(access_tokens.c.permissions.contains(text, autoescape=True))
+    return [AccessTokenRecord(*row) for row in tx.execute(found)]
+
+
+def set_permissions(tx: Connection, token_id: int, permissions: str) -> None:
+    tx.execute(update(access_tokens).where(access_tokens.c.id == token_id).values(permissions=permissions))
+
+
 def add(tx: Connection, values: dict[str, Any]) -> AccessTokenRecord:
     """`values` are those of the record, without its id."""
     return AccessTokenRecord(id=insert_row(tx, access_tokens, values), **values)

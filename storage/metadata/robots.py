@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from storage.metadata.database import insert_row
+from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.management_tables import robots
 
 
@@ -48,6 +49,30 @@ def find(tx: Connection, name: str) -> RobotRecord | None:
 def find_by_id(tx: Connection, robot_id: int) -> RobotRecord | None:
     row = tx.execute(_BY_ID, {"id": robot_id}).one_or_none()
     return RobotRecord(*row) if row else None
+
+
+_FIELDS = {
+    "id": Field(robots.c.id, "number"),
+    "name": Field(robots.c.name),
+    "description": Field(robots.c.description),
+    "disable": Field(robots.c.is_disabled, "flag"),
+    "creation_time": Field(robots.c.created_at, "time"),
+    "update_time": Field(robots.c.updated_at, "time"),
+    "expires_at": Field(robots.c.expires_at, "time"),
+}
+
+
+def list_page(tx: Connection, project_id: int | None, listing: Listing) -> tuple[list[RobotRecord], int]:
+    """A page of the robots of a project, or of the system, and how many there are. Raises `BadFilter`."""
+    chosen = select(*_COLUMNS).where(robots.c.project_id.is_not_distinct_from(project_id))
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("name",))
+    return [RobotRecord(*row) for row in rows], total
+
+
+def list_naming(tx: Connection, text: str) -> list[RobotRecord]:
+    """Those with the text in their permissions."""
+    found = select(*_COLUMNS).where(robots.c.permissions.contains(text, autoescape=True))
+    return [RobotRecord(*row) for row in tx.execute(found)]
 
 
 def add(tx: Connection, values: dict[str, Any]) -> RobotRecord:
