@@ -23,6 +23,7 @@ from registry.api.robots import RobotEndpoints
 from registry.api.routing import ManagementRoutes
 from registry.api.rules import ManagementEndpoints, management_rules
 from registry.api.system import SystemEndpoints
+from registry.api.users import UserEndpoints
 from registry.config import Config
 from registry.core.admissions import UploadLimits
 from registry.core.audit import Audit
@@ -32,6 +33,7 @@ from registry.core.gate import Gate
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
 from registry.core.manifests import Manifests
+from registry.core.people import People
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.referrers import Referrers
@@ -237,39 +239,50 @@ def _give_memory_back() -> None:
         mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the endpoints of all sides are made of."""
+
+    config: Config
+    database: Database
+    store: BlobStore
+    origin: Origin
+    access: Access
+    issuer: TokenIssuer
+    accounts: Accounts
+    projects: Projects
+
+    @classmethod
+    def of(cls, config: Config) -> "Parts":
+        database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
+        keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
+        issuer = TokenIssuer(keys.current(), reload=keys.current)
+        return cls(
+            config,
+            database,
+            store,
+            Origin(config.public_url, config.trusted_proxies),
+            access,
+            issuer,
+            Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
+            Projects(database, store, quota=config.quota_bytes, access=access),
+        )
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.database, self.access, self.projects)
+
+
 def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
-    database = open_database(config)
-    store = open_storage(config)
-    threads = Threads()
-    origin = Origin(config.public_url, config.trusted_proxies)
-
-    keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
-    issuer = TokenIssuer(keys.current(), reload=keys.current)
-    accounts = Accounts(database, PasswordChecker(), issuer, patience=patience(config))
-    access = Access(is_open=config.ephemeral)
-    projects = Projects(database, store, quota=config.quota_bytes, access=access)
-
-    blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
-    uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds, limits=upload_limits(config))
-    manifests = Manifests(database, sparse=config.sparse_manifests, bounds=bounds(config))
-    tokens = Tokens(database, access, issuer, lifetime=config.token_seconds, refreshable=config.identity_tokens)
-    metrics = Metrics(database)
-    endpoints = Endpoints(
-        base=BaseEndpoints(database, store, metrics),
-        tokens=TokenEndpoints(accounts, tokens, origin, threads),
-        blobs=BlobEndpoints(blobs, threads, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0),
-        uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),
-        manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
-        lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
-    )
-    gate = Gate(database, access, projects)
-    door = Door(accounts, gate, origin, threads)
+    parts, threads = Parts.of(config), Threads()
+    metrics = Metrics(parts.database)
+    door = Door(parts.accounts, parts.gate, parts.origin, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with serving(config.data):
-            jobs = _jobs(config, database, store, metrics)
+            jobs = _jobs(parts, metrics)
             repeated = [asyncio.create_task(repeat(job.work, job.seconds, threads.general)) for job in jobs]
             yield
             for task, job in zip(repeated, jobs, strict=True):
@@ -277,13 +290,13 @@ def create(config: Config) -> ASGIApp:
                 job.stop()
             await observer.rest()
             threads.close()
-            database.close()
+            parts.database.close()
 
     routes = [
-        *(door.route(rule) for rule in rules(endpoints)),
-        ManagementRoutes(door, management_rules(_management(database, access, gate, projects))),
+        *(door.route(rule) for rule in rules(_endpoints(parts, threads, metrics))),
+        ManagementRoutes(door, management_rules(_management(parts))),
     ]
-    observer = Observer(_starlette(routes, origin, lifespan), metrics)
+    observer = Observer(_starlette(routes, parts.origin, lifespan), metrics)
     return observer
 
 
@@ -293,19 +306,39 @@ def _starlette(routes: list[BaseRoute], origin: Origin, lifespan: Lifespan[Starl
     return app
 
 
-def _management(database: Database, access: Access, gate: Gate, projects: Projects) -> ManagementEndpoints:
-    robots = Robots(database)
-    return ManagementEndpoints(
-        system=SystemEndpoints(),
-        projects=ProjectEndpoints(projects),
-        audit=AuditEndpoints(Audit(database, access)),
-        robots=RobotEndpoints(robots, gate),
-        old_robots=OldRobotEndpoints(robots),
+def _endpoints(parts: Parts, threads: Threads, metrics: Metrics) -> Endpoints:
+    """The registry's own addresses."""
+    config, database, store, access = parts.config, parts.database, parts.store, parts.access
+    blobs = Blobs(database, store, access, renewal_ms=renewal(config.gc_grace_seconds * 1000))
+    uploads = Uploads(database, store, blobs, expiry_seconds=config.upload_expiry_seconds, limits=upload_limits(config))
+    manifests = Manifests(database, sparse=config.sparse_manifests, bounds=bounds(config))
+    lifetime, refreshable = config.token_seconds, config.identity_tokens
+    tokens = Tokens(database, access, parts.issuer, lifetime=lifetime, refreshable=refreshable)
+    return Endpoints(
+        base=BaseEndpoints(database, store, metrics),
+        tokens=TokenEndpoints(parts.accounts, tokens, parts.origin, threads),
+        blobs=BlobEndpoints(blobs, threads, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0),
+        uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),
+        manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
+        lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
 
 
-def _jobs(config: Config, database: Database, store: BlobStore, metrics: Metrics) -> list[Job]:
+def _management(parts: Parts) -> ManagementEndpoints:
+    database, robots = parts.database, Robots(parts.database)
+    return ManagementEndpoints(
+        system=SystemEndpoints(),
+        projects=ProjectEndpoints(parts.projects),
+        audit=AuditEndpoints(Audit(database, parts.access)),
+        robots=RobotEndpoints(robots, parts.gate),
+        old_robots=OldRobotEndpoints(robots),
+        users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
+    )
+
+
+def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
     """Background work; what has no interval is not done."""
+    config, database, store = parts.config, parts.database, parts.store
     cleaning = Cleaning(database, store, cleaning_rules(config))
     sweep = Sweep(database, store, expiry_seconds=config.upload_expiry_seconds)
     scrub = Scrub(database, store, bytes_per_second=config.scrub_bytes_per_second, count=metrics.count_scrubbed)

@@ -310,8 +310,12 @@ def _project(request: Request) -> int | str:
     if named is not None:
         return named
     text: str = request.path_params["project"]
-    is_name = request.headers.get("x-is-resource-name", "").lower() == "true"
-    return int(text) if not is_name and _NUMBER.fullmatch(text) else text
+    return text if request.headers.get("x-is-resource-name", "").lower() == "true" else as_project(text)
+
+
+def as_project(text: str) -> int | str:
+    """The number of a project, where the text is one, or else its name."""
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 async def _managed_body(request: Request) -> bytes:

@@ -10,6 +10,7 @@ from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.system import SystemEndpoints
+from registry.api.users import UserEndpoints
 from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
@@ -22,6 +23,7 @@ class ManagementEndpoints:
     audit: AuditEndpoints
     robots: RobotEndpoints
     old_robots: OldRobotEndpoints
+    users: UserEndpoints
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -30,7 +32,13 @@ def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
 
 def management_rules(to: ManagementEndpoints) -> list[Rule]:
     """All rows; of two that match, the more special one stands first."""
-    return [*_system(to), *_projects(to), *_audit(to), *_robots(to)]
+    return [
+        *_system(to),
+        *_projects(to),
+        *_audit(to),
+        *_robots(to),
+        *_users(to),
+    ]
 
 
 def _system(to: ManagementEndpoints) -> list[Rule]:
@@ -76,4 +84,21 @@ def _robots(to: ManagementEndpoints) -> list[Rule]:
         on("GET", of_project + "/{robot_id}", to.old_robots.get, needs=InProject("robot:read")),
         on("PUT", of_project + "/{robot_id}", to.old_robots.put, needs=InProject("robot:update")),
         on("DELETE", of_project + "/{robot_id}", to.old_robots.delete, needs=InProject("robot:delete")),
+    ]
+
+
+def _users(to: ManagementEndpoints) -> list[Rule]:
+    user = "/users/{user_id}"
+    return [
+        on("GET", "/users", to.users.index, needs=InSystem("user:list")),
+        on("POST", "/users", to.users.post, needs=Entry.GUEST),
+        on("GET", "/users/current", to.users.current, needs=Entry.ACCOUNT),
+        on("GET", "/users/current/permissions", to.users.permissions, needs=Entry.ACCOUNT),
+        on("GET", "/users/search", to.users.search, needs=Entry.ACCOUNT),
+        on("GET", user, to.users.get, needs=OfObject("user:read")),
+        on("PUT", user, to.users.put, needs=OfObject("user:update")),
+        on("DELETE", user, to.users.delete, needs=InSystem("user:delete")),
+        on("PUT", f"{user}/sysadmin", to.users.put_sysadmin, needs=InSystem("user:update")),
+        on("PUT", f"{user}/password", to.users.put_password, needs=OfObject("user:update")),
+        on("PUT", f"{user}/cli_secret", to.users.put_cli_secret, needs=OfObject("user:update")),
     ]

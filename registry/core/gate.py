@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from auth.access import Access, Actor
+from auth.access import Access, Actor, Rights
+from auth.permits import GRANTABLE
 from auth.roles import Action, Role
 from registry.core.permissions import must_be_allowed, must_be_known, must_be_permitted
 from registry.core.projects import Projects
@@ -54,15 +55,25 @@ class Gate:
             must_be_known(actor)
             raise Forbidden(actor.name)
 
+    def permissions(self, actor: Actor, project: int | str | None) -> list[str]:
+        """What an account may do in a project, or in the system without one: nothing where there is no such project."""
+        if project is None:
+            known = [each.permission for each in GRANTABLE["system"]]
+            return [each for each in known if self._access.may_in_system(actor, each)]
+        rights = self._rights(actor, project)
+        return sorted(rights.permissions) if rights.project else []
+
     def enter_project(self, actor: Actor, permission: str, project: int | str) -> Place:
         """The project of a number or a name. Raises `Unauthorized`, `Forbidden`; `NotFound` for those who may know."""
-        with self._database.read() as tx:
-            if isinstance(project, int):
-                rights = self._access.rights_by_id(tx, actor, project)
-            else:
-                rights = self._access.rights(tx, actor, project)
+        rights = self._rights(actor, project)
         found = must_be_permitted(rights, self._access, actor, permission, project)
         return Place(found, rights.permissions, rights.roles)
+
+    def _rights(self, actor: Actor, project: int | str) -> Rights:
+        with self._database.read() as tx:
+            if isinstance(project, int):
+                return self._access.rights_by_id(tx, actor, project)
+            return self._access.rights(tx, actor, project)
 
     def must_in(self, actor: Actor, permission: str, project_id: int | None) -> None:
         """For what belongs to a project, or to the system without one. Raises as the two above do."""

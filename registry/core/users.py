@@ -27,7 +27,7 @@ class Users:
     def create(self, name: str, password: str, *, admin: bool = False) -> UserRecord:
         """Raises `RequestInvalid` for a bad name or a weak password, `Conflict` for a name that is taken."""
         must_be_username(name)
-        password_hash = _hash(password)
+        password_hash = hash_new(password)
         with self._database.write() as tx:
             if users.find(tx, name):
                 raise Conflict(f"user '{name}' exists already")
@@ -35,7 +35,7 @@ class Users:
 
     def set_password(self, name: str, password: str) -> UserRecord:
         """Raises `NotFound`, `RequestInvalid`. Every token issued before is void from now on."""
-        password_hash = _hash(password)
+        password_hash = hash_new(password)
         with self._database.write() as tx:
             users.set_password(tx, must_exist(tx, name).id, password_hash)
             return must_exist(tx, name)
@@ -44,7 +44,7 @@ class Users:
         """Raises `NotFound`, `Conflict`. Every token issued before is void from now on."""
         with self._database.write() as tx:
             user = must_exist(tx, name)
-            _must_not_be_last_admin(tx, user)
+            must_not_be_last_admin(tx, user)
             users.set_disabled(tx, user.id, disabled=True)
             return must_exist(tx, name)
 
@@ -58,7 +58,7 @@ class Users:
         """Remove the account with its memberships; what it pushed stays. Raises `NotFound`, `Conflict`."""
         with self._database.write() as tx:
             user = must_exist(tx, name)
-            _must_not_be_last_admin(tx, user)
+            must_not_be_last_admin(tx, user)
             users.remove(tx, user.id)
             return user
 
@@ -85,7 +85,8 @@ def must_be_username(name: str) -> None:
         )
 
 
-def _hash(password: str) -> str:
+def hash_new(password: str) -> str:
+    """The hash of a password that somebody chose. Raises `RequestInvalid` for a weak one."""
     try:
         check_policy(password)
     except WeakPassword as error:
@@ -93,6 +94,7 @@ def _hash(password: str) -> str:
     return hash_password(password)
 
 
-def _must_not_be_last_admin(tx: Transaction, user: UserRecord) -> None:
+def must_not_be_last_admin(tx: Transaction, user: UserRecord) -> None:
+    """Raises `Conflict`."""
     if [admin.id for admin in users.list_active_admins(tx)] == [user.id]:
         raise Conflict(f"user '{user.name}' is the last active administrator")

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from storage.metadata.database import insert_row
+from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.tables import users
 
 
@@ -59,7 +60,27 @@ def list_active_admins(tx: Connection) -> list[UserRecord]:
     return [UserRecord(*row) for row in tx.execute(active)]
 
 
-def add(tx: Connection, name: str, password_hash: str, *, is_admin: bool, now: int) -> UserRecord:
+_FIELDS = {
+    "user_id": Field(users.c.id, "number"),
+    "username": Field(users.c.name),
+    "email": Field(users.c.email),
+    "realname": Field(users.c.real_name),
+    "comment": Field(users.c.comment),
+    "sysadmin_flag": Field(users.c.is_admin, "flag"),
+    "creation_time": Field(users.c.created_at, "time"),
+    "update_time": Field(users.c.updated_at, "time"),
+}
+
+
+def list_page(tx: Connection, listing: Listing, *, without: int | None = None) -> tuple[list[UserRecord], int]:
+    """A page of the accounts and how many there are, apart from the account `without`. Raises `BadFilter`."""
+    chosen = select(*_COLUMNS) if without is None else select(*_COLUMNS).where(users.c.id != without)
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("username",))
+    return [UserRecord(*row) for row in rows], total
+
+
+def add(tx: Connection, name: str, password_hash: str, *, is_admin: bool, now: int, **more: str | None) -> UserRecord:
+    """`more` are `email`, `real_name`, `comment`, `source` and `external_id`."""
     values: dict[str, Any] = {
         "name": name,
         "password_hash": password_hash,
@@ -68,6 +89,7 @@ def add(tx: Connection, name: str, password_hash: str, *, is_admin: bool, now: i
         "credential_version": 1,
         "created_at": now,
         "updated_at": now,
+        **more,
     }
     return UserRecord(id=insert_row(tx, users, values), **values)
 
@@ -78,6 +100,15 @@ def set_password(tx: Connection, user_id: int, password_hash: str) -> None:
 
 def set_disabled(tx: Connection, user_id: int, *, disabled: bool) -> None:
     _change(tx, user_id, is_disabled=disabled)
+
+
+def set_admin(tx: Connection, user_id: int, *, admin: bool) -> None:
+    _change(tx, user_id, is_admin=admin)
+
+
+def set_profile(tx: Connection, user_id: int, *, email: str | None, real_name: str, comment: str, now: int) -> None:
+    values = {"email": email, "real_name": real_name, "comment": comment, "updated_at": now}
+    tx.execute(update(users).where(users.c.id == user_id).values(**values))
 
 
 def remove(tx: Connection, user_id: int) -> None:

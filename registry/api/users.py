@@ -1,0 +1,197 @@
+"""People: `/users`."""
+
+import re
+
+from starlette.responses import Response
+
+from auth.accounts import Accounts
+from auth.basic import BadCredentials, Credentials
+from registry.api.answers import Model, created, done, listed, shown, time_text
+from registry.api.bodies import parse_body
+from registry.api.queries import parse_flag, parse_id, parse_listing
+from registry.core.gate import Gate
+from registry.core.people import People, Profile
+from registry.errors import BadQuery, Denied, PreconditionFailed, Unauthorized
+from registry.web import Call, Origin, as_project
+from storage.metadata.listings import Filter, Listing
+from storage.metadata.users import UserRecord
+
+_PROJECT = re.compile(r"/project/([^/]+)/?")
+
+
+class User(Model, kw_only=True):
+    """Harbor's `UserResp`."""
+
+    email: str = ""
+    realname: str = ""
+    comment: str = ""
+    user_id: int
+    username: str
+    sysadmin_flag: bool
+    admin_role_in_auth: bool
+    creation_time: str
+    update_time: str
+
+
+class NewUser(Model, kw_only=True):
+    """Harbor's `UserCreationReq`."""
+
+    username: str = ""
+    password: str = ""
+    email: str = ""
+    realname: str = ""
+    comment: str = ""
+
+
+class UserProfile(Model, kw_only=True):
+    """Harbor's `UserProfile`."""
+
+    email: str = ""
+    realname: str = ""
+    comment: str = ""
+
+
+class Passwords(Model, kw_only=True):
+    """Harbor's `PasswordReq`."""
+
+    old_password: str = ""
+    new_password: str = ""
+
+
+class Standing(Model, kw_only=True):
+    """Harbor's `UserSysAdminFlag`."""
+
+    sysadmin_flag: bool = False
+
+
+class Secret(Model, kw_only=True):
+    """Harbor's `OIDCCliSecretReq`."""
+
+    secret: str = ""
+
+
+class FoundUser(Model, kw_only=True):
+    """Harbor's `UserSearchRespItem`."""
+
+    user_id: int
+    username: str
+
+
+class UserEndpoints:
+    def __init__(self, people: People, accounts: Accounts, gate: Gate, origin: Origin) -> None:
+        self._people = people
+        self._accounts = accounts
+        self._gate = gate
+        self._origin = origin
+
+    def index(self, call: Call) -> Response:
+        listing = parse_listing(call.request.query_params)
+        older = [Filter(name, "contains", (value,)) for name in ("username", "email") if (value := call.query(name))]
+        listing = Listing((*listing.filters, *older), listing.sort, listing.page, listing.size)
+        found, total = self._people.page(listing)
+        return listed(call, listing, [_shown(user) for user in found], total)
+
+    def search(self, call: Call) -> Response:
+        """By a part of the name: for whoever looks for people to make them members."""
+        name = call.query("username")
+        if not name:
+            raise BadQuery("username in query is required")
+        page = parse_listing(call.request.query_params)
+        listing = Listing((Filter("username", "contains", (name,)),), (), page.page, page.size)
+        found, total = self._people.page(listing, is_whole=True)
+        return listed(call, listing, [FoundUser(user_id=user.id, username=user.name) for user in found], total)
+
+    def post(self, call: Call) -> Response:
+        self._gate.must_in_system(call.actor, "user:create")
+        wanted = parse_body(call.body, NewUser)
+        profile = Profile(wanted.email, wanted.realname, wanted.comment)
+        made = self._people.register(call.actor, wanted.username, wanted.password, profile)
+        return created(call, made.id)
+
+    def current(self, call: Call) -> Response:
+        if call.actor.robot:
+            raise PreconditionFailed("get current user not available for security context: robot")
+        if call.actor.user is None:
+            raise Unauthorized("unauthorized")
+        return shown(_shown(call.actor.user))
+
+    def permissions(self, call: Call) -> Response:
+        """What the account may do in the project of the scope `/project/1`, or in the system without one."""
+        is_relative = parse_flag(call.request.query_params, "relative", default=False)
+        match = _PROJECT.fullmatch(call.query("scope") or "")
+        granted = self._gate.permissions(call.actor, as_project(match[1]) if match else None)
+        scope = f"/project/{match[1]}" if match else "/system"
+        return shown([_permission(each, "" if is_relative else scope) for each in granted])
+
+    def get(self, call: Call) -> Response:
+        return shown(_shown(self._people.get(self._let_in(call, "user:read"))))
+
+    def put(self, call: Call) -> Response:
+        user_id = self._let_in(call, "user:update")
+        wanted = parse_body(call.body, UserProfile)
+        self._people.set_profile(call.actor, user_id, Profile(wanted.email, wanted.realname, wanted.comment))
+        return done()
+
+    def delete(self, call: Call) -> Response:
+        self._people.delete(call.actor, parse_id(call.path("user_id")))
+        return done()
+
+    def put_sysadmin(self, call: Call) -> Response:
+        user_id = parse_id(call.path("user_id"))
+        self._people.set_admin(call.actor, user_id, admin=parse_body(call.body, Standing).sysadmin_flag)
+        return done()
+
+    def put_password(self, call: Call) -> Response:
+        """One's own takes the old one, also of administrators."""
+        user_id = self._let_in(call, "user:update")
+        wanted = parse_body(call.body, Passwords)
+        if user_id == call.actor.user_id:
+            self._must_know_password(call, wanted.old_password)
+        self._people.set_password(call.actor, user_id, wanted.new_password)
+        return done()
+
+    def put_cli_secret(self, call: Call) -> Response:
+        user_id = self._let_in(call, "user:update")
+        secret = parse_body(call.body, Secret).secret
+        if self._people.get(user_id).source != "oidc":
+            raise PreconditionFailed("the account has a password, and so no secret for the command line")
+        self._people.set_password(call.actor, user_id, secret)
+        return done()
+
+    def _let_in(self, call: Call, permission: str) -> int:
+        """The number of an account that is the caller's own, or that it may see or change like all others."""
+        user_id = parse_id(call.path("user_id"))
+        is_program = call.actor.key is not None and permission != "user:read"  # which must not take over the account
+        if user_id != call.actor.user_id or is_program:
+            self._gate.must_in_system(call.actor, permission)
+        return user_id
+
+    def _must_know_password(self, call: Call, password: str) -> None:
+        try:
+            known = self._accounts.sign_in(Credentials(call.actor.name, password), self._origin.client(call.request))
+        except BadCredentials:
+            raise Denied("Current password is incorrect") from None
+        if known.key:
+            raise Denied("Current password is incorrect")
+
+
+def _permission(granted: str, scope: str) -> dict[str, str]:
+    """As a resource below a scope. A project itself is the scope, or a dot."""
+    resource, _, action = granted.partition(":")
+    if resource == "project" and scope != "/system":
+        return {"resource": scope or ".", "action": action}
+    return {"resource": f"{scope}/{resource}" if scope else resource, "action": action}
+
+
+def _shown(user: UserRecord) -> User:
+    return User(
+        email=user.email or "",
+        realname=user.real_name,
+        comment=user.comment,
+        user_id=user.id,
+        username=user.name,
+        sysadmin_flag=user.is_admin,
+        admin_role_in_auth=user.is_admin and user.source != "local",
+        creation_time=time_text(user.created_at),
+        update_time=time_text(user.updated_at or user.created_at),
+    )

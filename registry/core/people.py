@@ -1,0 +1,151 @@
+"""Accounts of people by their numbers, as the management API has them: also people change their own."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from auth.access import Actor
+from auth.accounts import robot_prefix
+from auth.passwords import verify_password
+from registry.core import audit
+from registry.core.filters import filtered
+from registry.core.users import hash_new, must_be_username, must_not_be_last_admin
+from registry.errors import Conflict, Denied, NotFound, RequestInvalid
+from storage.clock import now_ms
+from storage.metadata import users
+from storage.metadata.database import Database, Transaction
+from storage.metadata.listings import Listing
+from storage.metadata.users import UserRecord
+
+FIRST_ADMINISTRATOR = 1
+_TEXT_LIMIT = 255
+_COMMENT_LIMIT = 30
+_FORBIDDEN = ',"~#%$'
+_EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What people tell of themselves."""
+
+    email: str
+    real_name: str
+    comment: str = ""
+
+    def must_be_sound(self) -> None:
+        """Harbor's rules. Raises `RequestInvalid`."""
+        if len(self.email) > _TEXT_LIMIT or not _EMAIL.fullmatch(self.email):
+            raise RequestInvalid(f"{self.email[:80]!r} is not an e-mail address")
+        is_named = self.real_name.isprintable() and 1 <= len(self.real_name) <= _TEXT_LIMIT
+        if not is_named or set(self.real_name) & set(_FORBIDDEN):
+            raise RequestInvalid(
+                f"realname must have 1 to {_TEXT_LIMIT} printable characters, none of {' '.join(_FORBIDDEN)}"
+            )
+        if len(self.comment) > _COMMENT_LIMIT or not self.comment.isprintable():
+            raise RequestInvalid(f"comment must have at most {_COMMENT_LIMIT} characters")
+
+
+class People:
+    """Finds, adds and changes accounts; what is done is on record."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], int] = now_ms) -> None:
+        self._database = database
+        self._clock = clock
+
+    def page(self, listing: Listing, *, is_whole: bool = False) -> tuple[list[UserRecord], int]:
+        """A page of the accounts, and how many there are: as in Harbor without the first administrator, unless the
+        list is to be whole. Raises `BadQuery`.
+        """
+        with self._database.read() as tx, filtered():
+            return users.list_page(tx, listing, without=None if is_whole else FIRST_ADMINISTRATOR)
+
+    def get(self, user_id: int) -> UserRecord:
+        """Raises `NotFound`."""
+        with self._database.read() as tx:
+            return must_exist(tx, user_id)
+
+    def register(self, actor: Actor, name: str, password: str, profile: Profile) -> UserRecord:
+        """A new account; people may make their own, as nobody. Raises `RequestInvalid`, `Conflict`."""
+        must_be_username(name)
+        profile.must_be_sound()
+        password_hash = hash_new(password)
+        more = {"email": profile.email, "real_name": profile.real_name, "comment": profile.comment}
+        with self._database.write() as tx:
+            if name.startswith(robot_prefix(tx)):
+                raise RequestInvalid(f"the names of robots begin with {robot_prefix(tx)}")
+            if users.find(tx, name) or users.find_by_email(tx, name) or users.find_by_email(tx, profile.email):
+                raise Conflict(f"user {name} or email {profile.email} already exists")
+            made = users.add(tx, name, password_hash, is_admin=False, now=self._clock(), **more)
+            who = actor if actor.name else Actor(user=made)
+            audit.record(tx, who, operation="create", resource_type="user", resource=name)
+            return made
+
+    def set_profile(self, actor: Actor, user_id: int, profile: Profile) -> None:
+        """Raises `NotFound`, `RequestInvalid`, `Conflict`."""
+        profile.must_be_sound()
+        with self._database.write() as tx:
+            user = must_exist(tx, user_id)
+            other = users.find_by_email(tx, profile.email) or users.find(tx, profile.email)
+            if other and other.id != user_id:
+                raise Conflict(f"email {profile.email} already exists")
+            users.set_profile(
+                tx,
+                user_id,
+                email=profile.email,
+                real_name=profile.real_name,
+                comment=profile.comment,
+                now=self._clock(),
+            )
+            _note(tx, actor, user, "profile")
+
+    def set_admin(self, actor: Actor, user_id: int, *, admin: bool) -> None:
+        """Make somebody an administrator, or so no longer. Raises `NotFound`, `Denied` for the last one."""
+        with self._database.write() as tx:
+            user = must_exist(tx, user_id)
+            if user.is_admin == admin:
+                return
+            if not admin:
+                _must_not_be_last(tx, user)
+            users.set_admin(tx, user_id, admin=admin)
+            _note(tx, actor, user, "system administrator" if admin else "no system administrator")
+
+    def set_password(self, actor: Actor, user_id: int, password: str) -> None:
+        """Raises `NotFound`, and `RequestInvalid` for a password that is weak or the same as before."""
+        password_hash = hash_new(password)
+        before = self.get(user_id)
+        if before.password_hash and verify_password(password, before.password_hash):
+            raise RequestInvalid("New password is identical to old password")
+        with self._database.write() as tx:
+            user = must_exist(tx, user_id)
+            users.set_password(tx, user_id, password_hash)
+            _note(tx, actor, user, "password")
+
+    def delete(self, actor: Actor, user_id: int) -> None:
+        """Remove an account with its memberships. Raises `NotFound`; `Denied` for one's own, and for the first."""
+        with self._database.write() as tx:
+            user = must_exist(tx, user_id)
+            if user_id in (FIRST_ADMINISTRATOR, actor.user_id):
+                raise Denied(f"user {user.name} cannot be deleted: it is the first administrator's account, or yours")
+            _must_not_be_last(tx, user)
+            users.remove(tx, user_id)
+            audit.record(tx, actor, operation="delete", resource_type="user", resource=user.name)
+
+
+def must_exist(tx: Transaction, user_id: int) -> UserRecord:
+    """Raises `NotFound`."""
+    user = users.find_by_id(tx, user_id)
+    if user is None:
+        raise NotFound(f"user {user_id} not found")
+    return user
+
+
+def _must_not_be_last(tx: Transaction, user: UserRecord) -> None:
+    try:
+        must_not_be_last_admin(tx, user)
+    except Conflict as error:
+        raise Denied(error.message) from None
+
+
+def _note(tx: Transaction, actor: Actor, user: UserRecord, changed: str) -> None:
+    description = f"update user: {user.name}, {changed}"
+    audit.record(tx, actor, operation="update", resource_type="user", resource=user.name, description=description)
