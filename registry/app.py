@@ -36,6 +36,7 @@ from registry.core.manifests import Manifests
 from registry.core.people import People
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
+from registry.core.pulls import Pulls
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
 from registry.core.robots import Robots
@@ -60,7 +61,7 @@ from registry.v2.lists import ListEndpoints
 from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
-from registry.web import Door, Errors, Origin, Threads
+from registry.web import Door, Errors, Origin, Threads, run
 from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import projects as project_rows
@@ -73,6 +74,7 @@ from storage.stores import open_store
 ADMINISTRATOR = "admin"
 SWEEP_SECONDS = 60 * 60
 SCRUB_SECONDS = 60
+PULLS_SECONDS = 10
 READING_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
@@ -251,6 +253,7 @@ class Parts:
     issuer: TokenIssuer
     accounts: Accounts
     projects: Projects
+    pulls: Pulls
 
     @classmethod
     def of(cls, config: Config) -> "Parts":
@@ -266,6 +269,7 @@ class Parts:
             issuer,
             Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
             Projects(database, store, quota=config.quota_bytes, access=access),
+            Pulls(database),
         )
 
     @property
@@ -289,8 +293,8 @@ def create(config: Config) -> ASGIApp:
                 task.cancel()
                 job.stop()
             await observer.rest()
-            threads.close()
-            parts.database.close()
+            with closing(parts.database), closing(threads):
+                await run(threads.general, parts.pulls.flush)
 
     routes = [
         *(door.route(rule) for rule in rules(_endpoints(parts, threads, metrics))),
@@ -319,7 +323,7 @@ def _endpoints(parts: Parts, threads: Threads, metrics: Metrics) -> Endpoints:
         tokens=TokenEndpoints(parts.accounts, tokens, parts.origin, threads),
         blobs=BlobEndpoints(blobs, threads, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0),
         uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),
-        manifests=ManifestEndpoints(manifests, threads, limit=config.manifest_limit_bytes),
+        manifests=ManifestEndpoints(manifests, parts.pulls, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
 
@@ -347,6 +351,7 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
     jobs = [
         Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds, cleaning.stop),
         Job(sweep.run, SWEEP_SECONDS),
+        Job(parts.pulls.flush, PULLS_SECONDS),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
         Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),
     ]

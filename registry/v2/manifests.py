@@ -5,6 +5,7 @@ from functools import partial
 from starlette.responses import Response
 
 from registry.core.manifests import Manifests, Pushed
+from registry.core.pulls import SCOPE_KEY, Pull, Pulls
 from registry.errors import ManifestTooLarge
 from registry.oci.names import Reference, parse_tag
 from registry.v2.conditions import etag, is_unchanged, not_modified
@@ -19,8 +20,9 @@ _NAMED = 10  # missing digests that a warning names: all warnings together have 
 class ManifestEndpoints:
     """`limit` is the size in bytes of the largest manifest that is taken."""
 
-    def __init__(self, manifests: Manifests, threads: Threads, *, limit: int) -> None:
+    def __init__(self, manifests: Manifests, pulls: Pulls, threads: Threads, *, limit: int) -> None:
         self._manifests = manifests
+        self._pulls = pulls
         self._threads = threads
         self._limit = limit
 
@@ -31,9 +33,11 @@ class ManifestEndpoints:
         return Response(headers=_headers(record))
 
     def get(self, call: Call) -> Response:
-        record, content = self._manifests.read(call.repository, Reference.parse(call.path("reference")))
+        reference = Reference.parse(call.path("reference"))
+        record, content = self._manifests.read(call.repository, reference)
         if is_unchanged(call, record.digest):
             return not_modified(record.digest, _CACHE)
+        self._count(call, reference, record)
         return Response(content, headers=_headers(record))
 
     async def put(self, call: Call) -> Response:
@@ -56,6 +60,13 @@ class ManifestEndpoints:
     def delete(self, call: Call) -> Response:
         self._manifests.delete(call.actor, call.repository, Reference.parse(call.path("reference")))
         return Response(status_code=202)
+
+    def _count(self, call: Call, reference: Reference, record: ManifestRecord) -> None:
+        repository = call.repository
+        resource = repository.name.at(str(reference))
+        pull = Pull(record.id, repository.project.id, reference.tag, resource, call.actor.name)
+        call.request.scope[SCOPE_KEY] = pull
+        self._pulls.count(pull)
 
 
 def _created(call: Call, pushed: Pushed) -> Response:

@@ -44,6 +44,7 @@ __all__ = [
     "insert_row",
     "put",
     "until_nul",
+    "upsert",
 ]
 
 Transaction = Connection  # what `read` and `write` give; its other name is known to this package alone
@@ -154,7 +155,7 @@ class Database:
 
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken; tells whether it was inserted."""
-    statement = _insert(tx, table).values(**values).on_conflict_do_nothing()
+    statement = upsert(tx, table).values(**values).on_conflict_do_nothing()
     # Without the option SQLAlchemy keeps the count of updates and deletions only.
     return tx.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
@@ -162,7 +163,7 @@ def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) ->
 def put(tx: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]) -> None:
     """Insert a row, or give the row with the same `keys` the other values."""
     changed = {name: value for name, value in values.items() if name not in keys}
-    tx.execute(_insert(tx, table).values(**values).on_conflict_do_update(index_elements=list(keys), set_=changed))
+    tx.execute(upsert(tx, table).values(**values).on_conflict_do_update(index_elements=list(keys), set_=changed))
 
 
 def insert_row(tx: Connection, table: Table, values: Mapping[str, Any]) -> int:
@@ -183,7 +184,8 @@ def until_nul(text: str) -> str:
     return text.partition("\0")[0]
 
 
-def _insert(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insertion that can be told what to do when the key is taken."""
     return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
 
 

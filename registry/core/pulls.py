@@ -1,0 +1,88 @@
+"""Pulls, counted: in memory while they happen, and in the records from time to time, so that no pull waits for that.
+
+What was counted since the last `flush` is lost with a process that is killed. Whoever gives an answer again that the
+ordinary path has given counts the pull again: it is `SCOPE_KEY` in the scope of the request that it was first given to.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.core import audit
+from storage.clock import now_ms
+from storage.metadata import pulls
+from storage.metadata.database import Database
+from storage.metadata.pulls import PullCount
+
+SCOPE_KEY = "cove.pull"
+ANONYMOUS = "anonymous"
+MOST = 20_000
+"""Pulls that differ in who pulls what, between two flushes; of more the rest is not counted, for memory is finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """That an account pulls a manifest, by a tag or by its digest; `resource` is what audit records call it."""
+
+    manifest_id: int
+    project_id: int
+    tag: str | None
+    resource: str
+    user_name: str
+
+
+class Pulls:
+    """Thread-safe."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], int] = now_ms) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: dict[Pull, tuple[int, int]] = {}
+
+    def count(self, pull: Pull) -> None:
+        """Note that it has happened, just now."""
+        with self._lock:
+            before = self._counts.get(pull)
+            if before is not None or len(self._counts) < MOST:
+                self._counts[pull] = ((before[0] if before else 0) + 1, self._clock())
+
+    def flush(self) -> int:
+        """Put into the records what has been counted since the last time; tells how many pulls that were.
+
+        Raises `DatabaseError`; nothing is lost then, and the next flush tries again.
+        """
+        with self._lock:
+            taken, self._counts = self._counts, {}
+        try:
+            if taken:
+                self._record(taken)
+        except BaseException:
+            self._take_back(taken)
+            raise
+        return sum(count for count, _ in taken.values())
+
+    def _record(self, taken: dict[Pull, tuple[int, int]]) -> None:
+        counts = [PullCount(pull.manifest_id, pull.tag, count, at) for pull, (count, at) in taken.items()]
+        rows = [
+            {
+                "at": at,
+                "project_id": pull.project_id,
+                "user_name": pull.user_name or ANONYMOUS,
+                "operation": "pull",
+                "resource_type": "artifact",
+                "resource": pull.resource,
+                "description": f"{count} times" if count > 1 else "",
+                "succeeded": True,
+            }
+            for pull, (count, at) in taken.items()
+        ]
+        with self._database.write(durable=False) as tx:
+            pulls.add(tx, counts)
+            audit.record_all(tx, rows)
+
+    def _take_back(self, taken: dict[Pull, tuple[int, int]]) -> None:
+        with self._lock:
+            for pull, (count, at) in taken.items():
+                more, later = self._counts.get(pull, (0, at))
+                self._counts[pull] = (count + more, later)

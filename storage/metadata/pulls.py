@@ -1,0 +1,56 @@
+"""How often, and when last, artifacts and tags were pulled."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, bindparam, exists, select, update
+
+from storage.metadata.database import upsert
+from storage.metadata.management_tables import artifact_details
+from storage.metadata.tables import manifest_references, manifests, repositories, tags
+
+
+@dataclass(frozen=True, slots=True)
+class PullCount:
+    """A manifest was pulled so many times, by this tag or by its digest, the last time at `at`, in milliseconds."""
+
+    manifest: int
+    tag: str | None
+    count: int
+    at: int
+
+
+_THIS = manifests.c.id == bindparam("manifest")
+_IS_CHILD = (
+    exists()
+    .where(manifest_references.c.repository_id == manifests.c.repository_id)
+    .where(manifest_references.c.digest == manifests.c.digest, manifest_references.c.is_manifest)
+)
+# The platform's own image comes after the index that was pulled, and by its digest: that is one pull and not two.
+_PULLED_REPOSITORY = select(manifests.c.repository_id).where(_THIS, manifests.c.untagged_at.is_(None) | ~_IS_CHILD)
+_COUNT = (
+    update(repositories)
+    .where(repositories.c.id == _PULLED_REPOSITORY.scalar_subquery())
+    .values(pull_count=repositories.c.pull_count + bindparam("count"))
+)
+_DATE_TAG = (
+    update(tags)
+    .where(tags.c.manifest_id == bindparam("manifest"), tags.c.name == bindparam("tag"))
+    .values(pulled_at=bindparam("at"))
+)
+
+
+def add(tx: Connection, counts: Sequence[PullCount]) -> None:
+    """Count pulls; those of manifests that are gone by now are nowhere to be counted."""
+    rows = [asdict(each) for each in counts]
+    own = select(manifests.c.id, bindparam("at"), bindparam("count")).where(_THIS)
+    insertion = upsert(tx, artifact_details).from_select(["manifest_id", "pulled_at", "pull_count"], own)
+    total = artifact_details.c.pull_count + insertion.excluded.pull_count
+    added = insertion.on_conflict_do_update(
+        index_elements=["manifest_id"], set_={"pulled_at": insertion.excluded.pulled_at, "pull_count": total}
+    )
+    tx.execute(added, rows)
+    tx.execute(_COUNT, rows)
+    by_tag = [row for row in rows if row["tag"] is not None]
+    if by_tag:
+        tx.execute(_DATE_TAG, by_tag)
