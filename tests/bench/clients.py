@@ -89,9 +89,6 @@ class Connection:
             left -= dropped
         return begun
 
-    def close(self) -> None:
-        self._socket.close()
-
 
 @cache
 def _pattern(name: bytes) -> re.Pattern[bytes]:

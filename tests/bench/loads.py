@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,16 +58,17 @@ def crowd(connects: Sequence[Callable[[], Client]], step: Callable[[Client], flo
     processes = [context.Process(target=live, args=(connect,)) for connect in connects]
     for process in processes:
         process.start()
-    ended = [outcomes.get() for _ in processes]
     for process in processes:
         process.join()
-    return _together(ended)
+    return _together([outcomes.get() for _ in processes if not outcomes.empty()], len(processes))
 
 
-def _together(outcomes: Sequence[Any]) -> Done:
+def _together(outcomes: Sequence[Any], count: int) -> Done:
     errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     for error in sorted(errors, key=lambda error: isinstance(error, BrokenBarrierError)):
         raise LoadFailed(str(error)) from error
+    if len(outcomes) < count:
+        raise LoadFailed("a client died")
     amounts, starts, ends = zip(*outcomes, strict=True)
     return Done(sum(amounts), max(ends) - min(starts))
 
@@ -75,18 +77,17 @@ def wrk(port: int, paths: Sequence[str], connections: int, seconds: float, autho
     """GET requests for each of the paths in turn. Raises `LoadFailed`; `refused` counts answers of 400 and above."""
     variables = {"PATHS": "\n".join(paths), "ACCEPT": MANIFEST_TYPE, "AUTHORIZATION": authorization}
     options = ["-t", "1", "-c", str(connections), "-d", "1h", "-s", str(Path(__file__).with_name("wrk.lua"))]
-    try:
-        process = subprocess.Popen(
-            ["wrk", *options, f"http://127.0.0.1:{port}/"],
-            env={**os.environ, **variables},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-    except FileNotFoundError:
-        raise LoadFailed("wrk is not installed") from None
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)  # its own clock knows whole seconds only
-    told: dict[str, float] = json.loads(process.communicate()[1])
+    command = ["wrk", *options, f"http://127.0.0.1:{port}/"]
+    if shutil.which("wrk") is None:
+        raise LoadFailed("wrk is not installed")
+    with subprocess.Popen(
+        command, env={**os.environ, **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            time.sleep(seconds)
+        finally:
+            process.send_signal(signal.SIGINT)  # its own clock knows whole seconds only
+        told: dict[str, float] = json.loads(process.communicate()[1])
     if told["broken"] or not told["requests"]:
         raise LoadFailed(f"wrk: {told}")
     return told

@@ -119,9 +119,8 @@ def _olareg(program: Path, folder: Path, port: int, _bucket: Bucket | None) -> t
     return [str(program), "serve", *place], dict(os.environ)
 
 
-COVE_KIND = Kind("cove", _cove, has_accounts=True)
 KINDS = [
-    COVE_KIND,
+    Kind("cove", _cove, has_accounts=True),
     Kind("distribution", _distribution),
     Kind("olareg", _olareg, is_durable=False, takes_bucket=False, version_command=("version",)),
     Kind("docker-registry", _distribution, takes_bucket=False),

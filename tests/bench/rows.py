@@ -1,6 +1,7 @@
 """What is measured: each row prepares what it needs with a registry, and returns the work that counts."""
 
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -171,14 +172,16 @@ def rows(scale: Scale) -> list[Row]:
 
 
 def _start_again(contents: Contents) -> Work:
-    kind, folder = contents.server.kind, contents.server.folder / "again"
+    server, folder = contents.server, contents.server.folder / "again"
 
     def work() -> Done:
         with ExitStack() as stack:
-            return Done(start(stack, kind, folder, contents.server.bucket).started_in, 1)
+            return Done(start(stack, server.kind, folder, server.bucket).started_in, 1)
 
-    if not folder.exists():
-        work()
+    if not folder.exists() and not server.bucket:
+        shutil.copytree(server.folder / "data", folder / "data")
+    elif not folder.exists():
+        work()  # what is in the bucket belongs to the other
     return work
 
 
