@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -16,16 +18,19 @@ from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
+from registry.api.allowlists import AllowlistEndpoints
 from registry.api.audit import AuditEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.routing import ManagementRoutes
 from registry.api.rules import ManagementEndpoints, management_rules
+from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
 from registry.api.users import UserEndpoints
 from registry.config import Config
 from registry.core.admissions import UploadLimits
+from registry.core.allowlists import Allowlists
 from registry.core.audit import Audit
 from registry.core.blobs import Blobs
 from registry.core.cleaning import Cleaning, Rules, renewal
@@ -33,6 +38,7 @@ from registry.core.gate import Gate
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
 from registry.core.manifests import Manifests
+from registry.core.overviews import Overviews
 from registry.core.people import People
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
@@ -40,6 +46,8 @@ from registry.core.pulls import Pulls
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
 from registry.core.robots import Robots
+from registry.core.setting_rules import Value
+from registry.core.settings import Settings
 from registry.core.snapshots import Snapshots
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
@@ -330,14 +338,34 @@ def _endpoints(parts: Parts, threads: Threads, metrics: Metrics) -> Endpoints:
 
 def _management(parts: Parts) -> ManagementEndpoints:
     database, robots = parts.database, Robots(parts.database)
+    settings = Settings(database, _fixed_settings(parts.config))
+    folder = _blob_folder(parts.config)
+    overviews = Overviews(database, parts.store, parts.access, folder)
     return ManagementEndpoints(
-        system=SystemEndpoints(),
+        system=SystemEndpoints(overviews, settings, parts.origin, "filesystem" if folder else "s3"),
         projects=ProjectEndpoints(parts.projects),
         audit=AuditEndpoints(Audit(database, parts.access)),
         robots=RobotEndpoints(robots, parts.gate),
         old_robots=OldRobotEndpoints(robots),
         users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
+        settings=SettingEndpoints(settings),
+        allowlists=AllowlistEndpoints(Allowlists(database)),
     )
+
+
+def _fixed_settings(config: Config) -> dict[str, Value]:
+    """What administrators cannot change while the registry runs, because it was started so."""
+    fixed = {
+        "token_expiration": config.token_seconds and -(-config.token_seconds // 60),
+        "storage_per_project": config.quota_bytes,
+    }
+    return {name: value for name, value in fixed.items() if value is not None}
+
+
+def _blob_folder(config: Config) -> Path | None:
+    """Where the blobs are on a disk; None for a service."""
+    url = urlsplit(storage_url(config))
+    return Path(unquote(url.path)) if url.scheme == "file" else None
 
 
 def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:

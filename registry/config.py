@@ -136,8 +136,12 @@ class Config:
         ),
     ] = "indexes"
     token_seconds: Annotated[
-        int, Rule(values.whole(60), "Seconds that a token of the token service is good for; at least 60.")
-    ] = 1800
+        int | None,
+        Rule(
+            values.whole(60),
+            "Seconds that a token of the token service is good for; at least 60; unset: token_expiration, first 1800.",
+        ),
+    ] = None
     identity_tokens: Annotated[
         bool, Rule(values.flag, "Give clients that ask for one a refresh token to keep instead of the password.")
     ] = False

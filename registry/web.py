@@ -94,6 +94,9 @@ class OfObject:
     permission: str
 
 
+_SAFE = ("GET", "HEAD")
+_WHEN_READ_ONLY = (InSystem("configuration:update"),)  # by which an administrator ends it
+
 Needs = Action | Entry | InProject | InSystem | OfObject
 
 
@@ -257,6 +260,8 @@ class Door:
             self._gate.must_be_known(actor)
         if isinstance(needs, InSystem):
             self._gate.must_in_system(actor, needs.permission)
+        if request.method not in _SAFE and needs not in _WHEN_READ_ONLY:
+            self._gate.must_be_writable()
         place = (
             self._gate.enter_project(actor, needs.permission, _project(request))
             if isinstance(needs, InProject)

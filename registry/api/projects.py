@@ -4,9 +4,11 @@ import json
 
 from starlette.responses import Response
 
+from registry.api.allowlists import AllowedCves, show_allowlist
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.core.allowlists import Allowlist
 from registry.core.projects import Projects
 from registry.errors import BadQuery
 from registry.web import Call
@@ -21,17 +23,6 @@ class NewProject(Model, kw_only=True):
     public: bool | None = None
     metadata: dict[str, str | None] | None = None
     storage_limit: int | None = None
-
-
-class AllowedCves(Model, kw_only=True):
-    """Harbor's `CVEAllowlist`."""
-
-    id: int = 0
-    project_id: int = 0
-    expires_at: int | None = None
-    items: list[dict[str, str]]
-    creation_time: str
-    update_time: str
 
 
 class Project(Model, kw_only=True):
@@ -58,7 +49,7 @@ class ProjectEndpoints:
         listing = _with_parameters(call, parse_listing(call.request.query_params))
         found, total = self._projects.page(call.actor, listing)
         roles = self._projects.roles(call.actor, [each.project.id for each in found])
-        return listed(call, listing, [_shown(each, roles.get(each.project.id, [])) for each in found], total)
+        return listed(call, listing, [show_project(each, roles.get(each.project.id, [])) for each in found], total)
 
     def head(self, call: Call) -> Response:
         """Whether there is a project of that name; every account may know."""
@@ -77,7 +68,7 @@ class ProjectEndpoints:
 
     def get(self, call: Call) -> Response:
         roles = self._projects.roles(call.actor, [call.project.id])
-        return shown(_shown(self._projects.listed(call.project.id), roles.get(call.project.id, [])))
+        return shown(show_project(self._projects.listed(call.project.id), roles.get(call.project.id, [])))
 
     def delete(self, call: Call) -> Response:
         self._projects.delete_empty(call.project.id)
@@ -91,9 +82,9 @@ def _with_parameters(call: Call, listing: Listing) -> Listing:
     return Listing((*listing.filters, *more), listing.sort, listing.page, listing.size)
 
 
-def _shown(found: ListedProject, roles: list[int]) -> Project:
+def show_project(found: ListedProject, roles: list[int]) -> Project:
+    """`roles` are the numbers of those that whoever asks has in it, the mightiest first."""
     project = found.project
-    allowlist = json.loads(project.cve_allowlist)
     return Project(
         project_id=project.id,
         owner_id=project.owner_id or 0,
@@ -105,12 +96,5 @@ def _shown(found: ListedProject, roles: list[int]) -> Project:
         current_user_role_ids=roles,
         repo_count=found.repositories,
         metadata={"public": str(project.is_public).lower(), **json.loads(project.settings)},
-        cve_allowlist=AllowedCves(
-            id=project.id,
-            project_id=project.id,
-            expires_at=allowlist.get("expires_at"),
-            items=allowlist.get("items", []),
-            creation_time=time_text(allowlist.get("created_at")),
-            update_time=time_text(allowlist.get("updated_at")),
-        ),
+        cve_allowlist=show_allowlist(Allowlist.read(project.cve_allowlist), project.id),
     )

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from registry.errors import BadQuery, PageSizeTooLarge, Unprocessable
+from registry.errors import BadQuery, PageSizeTooLarge
 from storage.metadata.listings import Filter, Listing, plain
 
 DEFAULT_SIZE = 10
 MOST = 100
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_ID = re.compile(r"[0-9]{1,18}")
 _TIMES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
@@ -33,13 +32,6 @@ def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text in ("", "true", "false", "1", "0", "t", "f"):
         return default if not text else text in ("true", "1", "t")
     raise BadQuery(f"{name} in query must be true or false")
-
-
-def parse_id(text: str) -> int:
-    """A number in an address. Raises `Unprocessable`."""
-    if not _ID.fullmatch(text):
-        raise Unprocessable(f"{text[:40]!r} in path must be a number")
-    return int(text)
 
 
 def parse_filters(text: str) -> tuple[Filter, ...]:

@@ -5,10 +5,12 @@
 
 from dataclasses import dataclass
 
+from registry.api.allowlists import AllowlistEndpoints
 from registry.api.audit import AuditEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.robots import RobotEndpoints
+from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
 from registry.api.users import UserEndpoints
 from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
@@ -24,6 +26,8 @@ class ManagementEndpoints:
     robots: RobotEndpoints
     old_robots: OldRobotEndpoints
     users: UserEndpoints
+    settings: SettingEndpoints
+    allowlists: AllowlistEndpoints
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -45,6 +49,17 @@ def _system(to: ManagementEndpoints) -> list[Rule]:
     return [
         Rule("GET", "/api/version", to.system.version, Entry.ANYBODY),
         on("GET", "/ping", to.system.ping, needs=Entry.ANYBODY),
+        on("GET", "/health", to.system.health, needs=Entry.ANYBODY),
+        on("GET", "/systeminfo", to.system.info, needs=Entry.GUEST),
+        on("GET", "/systeminfo/volumes", to.system.volumes, needs=InSystem("system-volumes:read")),
+        on("GET", "/systeminfo/getcert", to.system.certificate, needs=Entry.GUEST),
+        on("GET", "/statistics", to.system.statistics, needs=Entry.ACCOUNT),
+        on("GET", "/search", to.system.search, needs=Entry.GUEST),
+        on("GET", "/permissions", to.system.permissions, needs=Entry.ACCOUNT),
+        on("GET", "/configurations", to.settings.index, needs=InSystem("configuration:read")),
+        on("PUT", "/configurations", to.settings.put, needs=InSystem("configuration:update")),
+        on("GET", "/system/CVEAllowlist", to.allowlists.get, needs=Entry.ACCOUNT),
+        on("PUT", "/system/CVEAllowlist", to.allowlists.put, needs=InSystem("configuration:update")),
     ]
 
 

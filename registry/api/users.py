@@ -8,7 +8,7 @@ from auth.accounts import Accounts
 from auth.basic import BadCredentials, Credentials
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
-from registry.api.queries import parse_flag, parse_id, parse_listing
+from registry.api.queries import parse_flag, parse_listing
 from registry.core.gate import Gate
 from registry.core.people import People, Profile
 from registry.errors import BadQuery, Denied, PreconditionFailed, Unauthorized
@@ -133,11 +133,11 @@ class UserEndpoints:
         return done()
 
     def delete(self, call: Call) -> Response:
-        self._people.delete(call.actor, parse_id(call.path("user_id")))
+        self._people.delete(call.actor, call.number("user_id"))
         return done()
 
     def put_sysadmin(self, call: Call) -> Response:
-        user_id = parse_id(call.path("user_id"))
+        user_id = call.number("user_id")
         self._people.set_admin(call.actor, user_id, admin=parse_body(call.body, Standing).sysadmin_flag)
         return done()
 
@@ -160,7 +160,7 @@ class UserEndpoints:
 
     def _let_in(self, call: Call, permission: str) -> int:
         """The number of an account that is the caller's own, or that it may see or change like all others."""
-        user_id = parse_id(call.path("user_id"))
+        user_id = call.number("user_id")
         is_program = call.actor.key is not None and permission != "user:read"  # which must not take over the account
         if user_id != call.actor.user_id or is_program:
             self._gate.must_in_system(call.actor, permission)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from auth.access import Access, Actor, Rights
 from auth.permits import GRANTABLE
 from auth.roles import Action, Role
+from registry.core import settings
 from registry.core.permissions import must_be_allowed, must_be_known, must_be_permitted
 from registry.core.projects import Projects
 from registry.core.repositories import Repository
-from registry.errors import Forbidden, NameUnknown
+from registry.errors import Denied, Forbidden, NameUnknown
 from registry.oci.names import RepositoryName
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.projects import ProjectRecord
 
 
@@ -40,9 +41,16 @@ class Gate:
         """Raises `Unauthorized`, `Denied`, `NameUnknown`. In an open registry a push makes its project."""
         with self._database.read() as tx:
             project = must_be_allowed(tx, self._access, actor, action, name)
+            if action is not Action.PULL:
+                _must_be_writable(tx)
         if project is None and action is not Action.PUSH:
             raise NameUnknown(f"project '{name.project}' does not exist")
         return Repository(project or self._projects.ensure_public(name.project), name)
+
+    def must_be_writable(self) -> None:
+        """Raises `Denied` while an administrator wants nothing to change."""
+        with self._database.read() as tx:
+            _must_be_writable(tx)
 
     def must_be_known(self, actor: Actor) -> None:
         """Raises `Unauthorized` for the anonymous, unless the registry is open."""
@@ -81,3 +89,8 @@ class Gate:
             self.must_in_system(actor, permission)
         else:
             self.enter_project(actor, permission, project_id)
+
+
+def _must_be_writable(tx: Transaction) -> None:
+    if settings.read_flag(tx, "read_only"):
+        raise Denied("The system is in read only mode. Any modification is prohibited.")

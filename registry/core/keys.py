@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from auth.tokens import LOOK_SECONDS, REFRESH_SECONDS, SigningKey
+from registry.core import settings
 from storage.clock import now_ms
 from storage.metadata import signing_keys
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.signing_keys import SigningKeyRecord
 
 # Other processes sign with the old key until they look again, and their clocks may be behind.
@@ -27,25 +28,28 @@ class KeyStatus:
 
 
 class Keys:
-    """`token_seconds` is the life of access tokens; `refreshable` tells whether there are refresh tokens too."""
+    """`token_seconds` is the life of access tokens, and a setting where it is None; `refreshable` tells whether there
+    are refresh tokens too.
+    """
 
     def __init__(
-        self, database: Database, *, token_seconds: int, refreshable: bool, clock: Callable[[], int] = now_ms
+        self, database: Database, *, token_seconds: int | None, refreshable: bool, clock: Callable[[], int] = now_ms
     ) -> None:
         self._database = database
-        self._overlap_ms = (max(token_seconds, REFRESH_SECONDS * refreshable) + SLACK_SECONDS) * 1000
+        self._token_seconds = token_seconds
+        self._refresh_seconds = REFRESH_SECONDS * refreshable
         self._clock = clock
 
     def list_all(self) -> list[KeyStatus]:
         """Every key, the newest first, also those that are accepted no more."""
         with self._database.read() as tx:
-            return self._statuses(signing_keys.list_newest_first(tx))
+            return self._statuses(tx, signing_keys.list_newest_first(tx))
 
     def current(self) -> list[SigningKey]:
         """The keys whose tokens are accepted; the first one signs."""
         with self._database.read() as tx:
             records = signing_keys.list_newest_first(tx)
-        lapsed = self._lapsed(records)
+            lapsed = self._lapsed(tx, records)
         return [SigningKey(record.id, record.private_pem) for record in records if record.id not in lapsed]
 
     def rotate(self, *, revoke: bool = False) -> list[KeyStatus]:
@@ -56,18 +60,19 @@ class Keys:
         key = SigningKey.generate()
         with self._database.write() as tx:
             records = signing_keys.list_newest_first(tx)
-            signing_keys.remove(tx, [record.id for record in records] if revoke else self._lapsed(records))
+            signing_keys.remove(tx, [record.id for record in records] if revoke else self._lapsed(tx, records))
             # The newest, whatever the clock of the machine says that made the one before.
             now = max([self._clock(), *(record.created_at + 1 for record in records)])
             signing_keys.add(tx, key.kid, key.private_pem, now)
-            return self._statuses(signing_keys.list_newest_first(tx))
+            return self._statuses(tx, signing_keys.list_newest_first(tx))
 
-    def _statuses(self, records: Sequence[SigningKeyRecord]) -> list[KeyStatus]:
-        ends = [None, *(record.created_at + self._overlap_ms for record in records)]
+    def _statuses(self, tx: Transaction, records: Sequence[SigningKeyRecord]) -> list[KeyStatus]:
+        life = self._token_seconds or settings.read_number(tx, "token_expiration") * 60
+        overlap_ms = (max(life, self._refresh_seconds) + SLACK_SECONDS) * 1000
+        ends = [None, *(record.created_at + overlap_ms for record in records)]
         return [KeyStatus(record.id, record.created_at, end) for record, end in zip(records, ends, strict=False)]
 
-    def _lapsed(self, records: Sequence[SigningKeyRecord]) -> set[str]:
+    def _lapsed(self, tx: Transaction, records: Sequence[SigningKeyRecord]) -> set[str]:
         now = self._clock()
-        return {
-            key.id for key in self._statuses(records) if key.accepted_until is not None and key.accepted_until <= now
-        }
+        statuses = self._statuses(tx, records)
+        return {key.id for key in statuses if key.accepted_until is not None and key.accepted_until <= now}

@@ -1,6 +1,5 @@
 """Robots: accounts of machines, with permissions of their own and a secret that is shown once."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from auth.accounts import robot_prefix
 from auth.passwords import WeakPassword, check_policy, hash_password
 from auth.permits import EVERY_PROJECT, GRANTABLE, SYSTEM, Permit, Permits
 from auth.secrets import generate_robot_secret, hash_secret
-from registry.core import audit
+from registry.core import audit, settings
 from registry.core.clocks import DAY_MS
 from registry.core.filters import filtered
 from registry.errors import BadQuery, Conflict, Denied, NotFound
 from storage.clock import now_ms
-from storage.metadata import projects, robots, settings
+from storage.metadata import projects, robots
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
 from storage.metadata.projects import ProjectRecord
@@ -26,7 +25,6 @@ from storage.metadata.robots import RobotRecord
 
 FOR_EVER = -1
 _DURATION_LIMIT = 2**31 - 1
-_USUAL_DAYS = 30
 _NAME_LIMIT = 255
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _GRANTABLE = {kind: frozenset(each.permission for each in granted) for kind, granted in GRANTABLE.items()}
@@ -227,8 +225,7 @@ def _valid_days(days: int) -> int:
 
 
 def _usual_days(tx: Transaction) -> int:
-    stored = settings.find(tx, "robot_token_duration")
-    return int(json.loads(stored)) if stored else _USUAL_DAYS
+    return settings.read_number(tx, "robot_token_duration")
 
 
 def _end(created_at: int, days: int) -> int | None:

@@ -8,6 +8,7 @@ from auth.accounts import subject_of
 from auth.roles import Action
 from auth.scope import Scope, format_scope
 from auth.tokens import Grant, TokenIssuer, TokenTooLarge
+from registry.core import settings
 from registry.errors import NameInvalid, RequestInvalid
 from registry.oci.names import RepositoryName
 from storage.metadata.database import Database, Transaction
@@ -26,10 +27,12 @@ class Issued:
 
 
 class Tokens:
-    """`lifetime` is in seconds; with `refreshable` a client that asks for it also gets a refresh token."""
+    """`lifetime` is in seconds, and a setting where it is None; with `refreshable` a client that asks for it also gets
+    a refresh token.
+    """
 
     def __init__(
-        self, database: Database, access: Access, issuer: TokenIssuer, *, lifetime: int, refreshable: bool
+        self, database: Database, access: Access, issuer: TokenIssuer, *, lifetime: int | None, refreshable: bool
     ) -> None:
         self._database = database
         self._access = access
@@ -43,16 +46,17 @@ class Tokens:
         """
         with self._database.read() as tx:
             grants = [grant for scope in scopes if (grant := self._grant(tx, actor, scope))]
+            lifetime = self._lifetime or settings.read_number(tx, "token_expiration") * 60
         subject, version = subject_of(actor)
         refresh = None
         if actor.user and wants_refresh and self._refreshable:
             refresh = self._issuer.issue_refresh(subject, version=version)
         try:
-            token = self._issuer.issue(subject, version=version, access=grants, lifetime=self._lifetime)
+            token = self._issuer.issue(subject, version=version, access=grants, lifetime=lifetime)
         except TokenTooLarge as error:
             raise RequestInvalid(str(error)) from None
         granted = " ".join(format_scope(grant.type, grant.name, grant.actions) for grant in grants)
-        return Issued(token, granted, self._lifetime, refresh)
+        return Issued(token, granted, lifetime, refresh)
 
     def _grant(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
         if scope.type == "registry" and scope.name == "catalog":

@@ -16,7 +16,7 @@ def find(tx: Connection, name: str) -> str | None:
 
 
 def list_all(tx: Connection) -> dict[str, str]:
-    return dict(tx.execute(select(settings.c.name, settings.c.value)).tuples().all())
+    return {row.name: row.value for row in tx.execute(select(settings.c.name, settings.c.value))}
 
 
 def put_all(tx: Connection, values: Mapping[str, str]) -> None:

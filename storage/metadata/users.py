@@ -60,6 +60,12 @@ def list_active_admins(tx: Connection) -> list[UserRecord]:
     return [UserRecord(*row) for row in tx.execute(active)]
 
 
+def has_prefix(tx: Connection, prefix: str) -> bool:
+    """Whether the name of an account begins so."""
+    begins = users.c.name.startswith(prefix, autoescape=True)
+    return tx.execute(select(users.c.name).where(begins).limit(1)).first() is not None
+
+
 _FIELDS = {
     "user_id": Field(users.c.id, "number"),
     "username": Field(users.c.name),

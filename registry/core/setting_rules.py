@@ -1,0 +1,100 @@
+"""What values settings can have. Each rule makes a sound value of what was sent, or raises `ValueError` with what it
+must be. Numbers and flags may come as texts: programs send them so.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+Value = str | int | bool
+Check = Callable[[object], Value]
+
+LARGEST_LIMIT = 1024**5
+_TEXT_LIMIT = 10_000
+_PREFIX = re.compile(r"[!-9;-~]{1,64}")
+_LARGEST = 10**10 - 1
+
+
+def any_text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _TEXT_LIMIT or "\0" in value:
+        raise ValueError(f"a text of at most {_TEXT_LIMIT} characters")
+    return value
+
+
+def flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ValueError("true or false")
+
+
+def whole(least: int, most: int, value: object) -> int:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"-?[0-9]{1,18}", text) or not least <= int(text) <= most:
+        raise ValueError(f"a whole number from {least} to {most}")
+    return int(text)
+
+
+def minutes(value: object) -> int:
+    return whole(1, _LARGEST, value)
+
+
+def days(value: object) -> int:
+    return whole(1, 2**31 - 2, value)
+
+
+def seconds(value: object) -> int:
+    return whole(1, 3600, value)
+
+
+def scope_number(value: object) -> int:
+    """Of an LDAP search: the entry itself, those right below, or all below (RFC 4511, section 4.5.1.2)."""
+    return whole(0, 2, value)
+
+
+def storage_limit(value: object) -> int:
+    """Bytes; -1 for no limit."""
+    limit = whole(-1, LARGEST_LIMIT, value)
+    if limit == 0:
+        raise ValueError("-1 for no limit, or a number of bytes")
+    return limit
+
+
+def one_of(*choices: str) -> Check:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return value
+
+    return check
+
+
+def name_prefix(value: object) -> str:
+    """A colon would end the name in Basic credentials (RFC 7617, section 2)."""
+    if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+        raise ValueError("1 to 64 characters without spaces and colons")
+    return value
+
+
+def endpoint(value: object) -> str:
+    text = any_text(value)
+    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
+        raise ValueError("an address that begins with https:// or http://")
+    return text
+
+
+def parameters(value: object) -> str:
+    """A JSON object of texts."""
+    try:
+        found = json.loads(any_text(value) or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ValueError("a JSON object whose values are texts")
+    return str(value) or "{}"
+
+
+def unsupported(_value: object) -> Value:
+    raise ValueError("left as it is")
