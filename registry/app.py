@@ -20,6 +20,7 @@ from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.audit import AuditEndpoints
+from registry.api.labels import LabelEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.robots import RobotEndpoints
@@ -37,6 +38,7 @@ from registry.core.cleaning import Cleaning, Rules, renewal
 from registry.core.gate import Gate
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
+from registry.core.labels import Labels
 from registry.core.manifests import Manifests
 from registry.core.overviews import Overviews
 from registry.core.people import People
@@ -347,6 +349,7 @@ def _management(parts: Parts) -> ManagementEndpoints:
         audit=AuditEndpoints(Audit(database, parts.access)),
         robots=RobotEndpoints(robots, parts.gate),
         old_robots=OldRobotEndpoints(robots),
+        labels=LabelEndpoints(Labels(database), parts.gate),
         users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.audit import AuditEndpoints
+from registry.api.labels import LabelEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.robots import RobotEndpoints
@@ -16,6 +17,7 @@ from registry.api.users import UserEndpoints
 from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
+ARTIFACT = "/projects/{project_name}/repositories/{repository}/artifacts/{reference}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ManagementEndpoints:
     audit: AuditEndpoints
     robots: RobotEndpoints
     old_robots: OldRobotEndpoints
+    labels: LabelEndpoints
     users: UserEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
@@ -41,6 +44,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_projects(to),
         *_audit(to),
         *_robots(to),
+        *_labels(to),
         *_users(to),
     ]
 
@@ -99,6 +103,19 @@ def _robots(to: ManagementEndpoints) -> list[Rule]:
         on("GET", of_project + "/{robot_id}", to.old_robots.get, needs=InProject("robot:read")),
         on("PUT", of_project + "/{robot_id}", to.old_robots.put, needs=InProject("robot:update")),
         on("DELETE", of_project + "/{robot_id}", to.old_robots.delete, needs=InProject("robot:delete")),
+    ]
+
+
+def _labels(to: ManagementEndpoints) -> list[Rule]:
+    label, of_artifact = "/labels/{label_id}", f"{ARTIFACT}/labels"
+    return [
+        on("GET", "/labels", to.labels.index, needs=OfObject("label:list")),
+        on("POST", "/labels", to.labels.post, needs=OfObject("label:create")),
+        on("GET", label, to.labels.get, needs=OfObject("label:read")),
+        on("PUT", label, to.labels.put, needs=OfObject("label:update")),
+        on("DELETE", label, to.labels.delete, needs=OfObject("label:delete")),
+        on("POST", of_artifact, to.labels.attach, needs=InProject("artifact-label:create")),
+        on("DELETE", of_artifact + "/{label_id}", to.labels.detach, needs=InProject("artifact-label:delete")),
     ]
 
 

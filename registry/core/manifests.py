@@ -100,12 +100,12 @@ class Manifests:
     def find(self, repository: Repository, reference: Reference) -> ManifestRecord:
         """A manifest without its content. Raises `NameUnknown`, `ManifestUnknown`."""
         with self._database.read() as tx:
-            return _must_exist(tx, repository, reference)
+            return must_exist(tx, repository, reference)
 
     def read(self, repository: Repository, reference: Reference) -> tuple[ManifestRecord, bytes]:
         """A manifest and its bytes, as pushed. Raises `NameUnknown`, `ManifestUnknown`."""
         with self._database.read() as tx:
-            record = _must_exist(tx, repository, reference)
+            record = must_exist(tx, repository, reference)
             return record, manifests.content(tx, record.id)
 
     def list(
@@ -126,7 +126,7 @@ class Manifests:
         """
         with self._database.write() as tx:
             now = self._clock()
-            record = _must_exist(tx, repository, reference)
+            record = must_exist(tx, repository, reference)
             if reference.tag:
                 row = repositories.must_exist(tx, repository)
                 tags.remove(tx, row.id, reference.tag, now, user_name=actor.name or None)
@@ -204,7 +204,8 @@ def store(
     return known.id
 
 
-def _must_exist(tx: Transaction, repository: Repository, reference: Reference) -> ManifestRecord:
+def must_exist(tx: Transaction, repository: Repository, reference: Reference) -> ManifestRecord:
+    """Raises `NameUnknown`, `ManifestUnknown`."""
     row = repositories.must_exist(tx, repository)
     if reference.tag:
         record = manifests.find_by_tag(tx, row.id, reference.tag)
