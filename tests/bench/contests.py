@@ -64,9 +64,9 @@ def _peers_view(scale: Scale) -> View:
 `make bench` starts Cove as it is shipped (tokens, durable commits, SQLite and a folder) and its peers without accounts,
 gives all of them the same work from the same machine, row by row in turns, and writes this page. Figures are medians. A
 ratio above 1 says that Cove is better, in what should be small too. "Best durable" leaves out olareg, which answers a
-push before it is on the disk. An image has five layers of 20 kB; a repository with {scale.tags:,} tags is listed, and
-{scale.repositories:,} repositories. The spread is half of what lies between Cove's least and greatest figure. Small
-things are got by wrk, the rest is done by processes that send what Docker sends.
+push before it is on the disk. An image has five layers of 20 kB; lists are of {scale.tags:,} tags of a repository,
+and of {scale.repositories:,} repositories. The spread is half of what lies between Cove's least and greatest figure.
+What is small is got by wrk; the rest, and HEAD, is done by programs that send what Docker sends.
 """
     peers = [kind.name for kind in _PEERS]
     columns: dict[str, Column] = {

@@ -20,7 +20,7 @@ def describe(folder: Path) -> dict[str, str]:
         "processor": _field(_PROC / "cpuinfo", "model name"),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory / 2**30:.0f} GiB",
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "file system": _said("stat", "--file-system", "--format=%T", str(folder)),
         "python": platform.python_version(),
         "go": _said("go", "env", "GOVERSION").removeprefix("go"),

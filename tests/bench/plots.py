@@ -26,7 +26,7 @@ def plot(rows: Mapping[str, Mapping[str, float]], names: Sequence[str], baseline
     for number, (title, dots) in enumerate(rows.items()):
         y = _TOP + _STEP * (number + 0.5)
         parts.append(f'<text x="{_LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(title)}</text>')
-        parts += [_dot(x(value), y, colours[name]) for name, value in dots.items()]
+        parts += [_dot(x(dots[name]), y, colours[name]) for name in reversed(names) if name in dots]
     body = "\n".join(parts)
     size = f"0 0 {_LEFT + _WIDTH + _RIGHT} {bottom + 30}"
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}">\n<style>{_STYLE}</style>\n{body}\n</svg>\n'

@@ -40,7 +40,7 @@ class Report:
         facts = [f"* {name}: {value}" for group in self.about.values() for name, value in group.items()]
         picture = f"![Compared with {self.view.baseline}](results.svg)"
         rows = [_entry(result) for result in self.results]
-        comparisons = {result.row.title: self._comparison(result) for result in self.results}
+        comparisons = {result.row.title: found for result in self.results if (found := self._comparison(result))}
         folder.mkdir(parents=True, exist_ok=True)
         page = [self.view.introduction, picture, "", *facts, "", self.tables(), ""]
         (folder / "README.md").write_text("\n".join(page))

@@ -54,7 +54,7 @@ class Scale:
 
 QUICK = Scale(
     rounds=1,
-    seconds=0.1,
+    seconds=0.2,
     connections=(1, 16),
     crowd=50,
     clients=2,

@@ -12,6 +12,7 @@ import pytest
 from tests.bench.peers import KINDS
 from tests.bench.rows import QUICK, rows
 
+pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
 SAMPLE = {"value", "cpu", "load_cpu"}
 
@@ -23,7 +24,7 @@ def bench(**narrowed: str) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, "BENCH_QUICK": "1", **narrowed},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
 
