@@ -4,6 +4,7 @@ An account's rights are looked up when they are used. What a token grants is onl
 member, a disabled user or a project turned private takes effect with the next request, whatever was issued before.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ class Actor:
 
     `key` is the personal access token that a user came with, which bounds the rights; `grants` is None where no bearer
     token bounds them. `display` is the name that a robot is shown with, `session_id` names the browser's signing in.
+
+    `good_until` is when the same credentials may mean something else though no record has changed, in seconds since the
+    epoch; 0 where that is not known.
     """
 
     user: UserRecord | None = None
@@ -33,6 +37,7 @@ class Actor:
     key: AccessTokenRecord | None = None
     display: str = ""
     session_id: int | None = None
+    good_until: float = 0
 
     @property
     def is_anonymous(self) -> bool:
@@ -55,6 +60,12 @@ class Actor:
     def is_admin(self) -> bool:
         """Whether it passes every check: an administrator, unless a personal token bounds what it may do."""
         return self.user is not None and self.user.is_admin and self.permits is None
+
+    @property
+    def lapses_at(self) -> float:
+        """When the robot or the personal access token comes to its end, in seconds since the epoch."""
+        ends = [each.expires_at for each in (self.robot, self.key) if each and each.expires_at is not None]
+        return min(ends, default=math.inf) / 1000
 
     @property
     def permits(self) -> Permits | None:

@@ -102,7 +102,8 @@ class Accounts:
         the account is gone or disabled, or has another secret since.
         """
         claims = self._issuer.verify(token)
-        return replace(self._subject(claims), grants=claims.grants)
+        actor = self._subject(claims)
+        return replace(actor, grants=claims.grants, good_until=min(claims.expires_at, actor.lapses_at))
 
     def by_refresh_token(self, token: str) -> Actor:
         """Whoever keeps a refresh token. Raises `BadToken`."""

@@ -55,6 +55,7 @@ from registry.core.tags import Tags
 from registry.core.tokens import Tokens
 from registry.core.uploads import Uploads
 from registry.errors import RequestInvalid
+from registry.hot import HotPath
 from registry.jobs.cleaning import Sweep, clean_if_due
 from registry.jobs.scrub import Scrub
 from registry.jobs.snapshots import LOOK_SECONDS, snapshot_if_due
@@ -310,8 +311,13 @@ def create(config: Config) -> ASGIApp:
         *(door.route(rule) for rule in rules(_endpoints(parts, threads, metrics))),
         ManagementRoutes(door, management_rules(_management(parts))),
     ]
-    observer = Observer(_starlette(routes, parts.origin, lifespan), metrics)
-    return observer
+    observer = Observer(_starlette(routes, parts.origin, lifespan), metrics, parts.pulls)
+    return _with_hot_path(observer, parts.database)
+
+
+def _with_hot_path(observer: Observer, database: Database) -> ASGIApp:
+    watch = database.watch()
+    return HotPath(observer, watch.generation) if watch else observer
 
 
 def _starlette(routes: list[BaseRoute], origin: Origin, lifespan: Lifespan[Starlette]) -> Starlette:

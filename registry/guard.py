@@ -2,7 +2,7 @@
 
 uvicorn has no time-out for a request head, no limit on its size and none on how slowly a body may come or an answer be
 taken, and httptools lets a few requests pass that two servers in a row could read differently. `Guard` adds those and
-knows nothing of what the requests mean.
+knows nothing of what the requests mean. Before it parses one, it asks `registry.hot` for an answer.
 
     a request head    complete in `Limits.head_seconds`   else 408, or no word when nothing at all came
                       at most `Limits.head_bytes`         else 431, counted before the parser sees them
@@ -29,7 +29,7 @@ import termios
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -40,6 +40,7 @@ from uvicorn.server import ServerState
 from registry.errors import RegistryError, RequestInvalid, Unavailable
 from registry.headers import EVERYWHERE
 from registry.heads import HeadTooLarge, TargetTooLong, origin_form
+from registry.hot import HotPath
 
 
 class RequestTooSlow(RegistryError):
@@ -112,11 +113,13 @@ class Guard(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.limits = limits
+        self._hot = self.app if isinstance(self.app, HotPath) else None
         self.ws_protocol_class = None
-        self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # call_later takes a float
         self.url = b""
         self._awaiting: _Awaiting = "request"
-        self._since = 0.0  # when the connection, its last head, or the lingering began
+        self._since = 0.0  # when the connection, its last head, or the lingering began, or the last answer was given
+        self._idle_seconds = limits.head_seconds  # for which it may ask for nothing; more once it has asked
+        self._heads = 0  # that began in the bytes the parser got last
         self._undelivered = 0  # bytes the parser took since it last handed over a head or a piece of a body
         self._answering: RequestResponseCycle | None = None
         self._body_clock = 0.0  # seconds of the current `body_seconds` in which the server was ready to read
@@ -131,7 +134,6 @@ class Guard(HttpToolsProtocol):
         self._since = self.loop.time()
         self._gentle = _GentleTransport(transport, self._close_gently)
         self._next_look = self.loop.call_later(self.limits.look_seconds, self._look)
-        self.timeout_keep_alive_task = self.loop.call_later(self.limits.head_seconds, self.timeout_keep_alive_handler)
         if len(self.connections) > self.limits.connections:
             self._make_room()
 
@@ -146,13 +148,16 @@ class Guard(HttpToolsProtocol):
             self.transport.abort()
 
     @property
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing of a request has come that is not answered."""
         return self._awaiting == "request" and not self._is_answering() and not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
-        self._unset_keepalive_if_required()
         self._disconnect_application()
         super().connection_lost(exc)
 
@@ -166,6 +171,18 @@ class Guard(HttpToolsProtocol):
     # Bytes from the client
 
     def data_received(self, data: bytes) -> None:
+        if self._hot is None or not self.is_idle or self.flow.write_paused:
+            self._read(data)
+        elif answer := self._hot.find(data, self._peer, self.server_state.default_headers, crowd=len(self.connections)):
+            self._since = self.loop.time()
+            self.transport.write(answer)
+        else:
+            self._read(data)
+            if self._heads == 1 and self._awaiting == "request" and self.cycle.keep_alive:
+                self._hot.offer(cast("dict[str, Any]", self.scope), data, self._peer, crowd=len(self.connections))
+
+    def _read(self, data: bytes) -> None:
+        self._heads = 0
         rest = memoryview(data)
         while rest and self._awaiting not in ("nothing", "end"):
             room = len(rest) if self._awaiting == "body" else self.limits.head_bytes - self._undelivered
@@ -196,13 +213,14 @@ class Guard(HttpToolsProtocol):
     def _begin_head(self) -> None:
         self._awaiting = "head"
         self._since = self.loop.time()
-        self._unset_keepalive_if_required()
+        self._idle_seconds = self.limits.idle_seconds
 
     # What the parser finds in them
 
     def on_message_begin(self) -> None:
         if self._awaiting == "request":  # right behind the end of another request
             self._begin_head()
+        self._heads += 1
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -212,7 +230,6 @@ class Guard(HttpToolsProtocol):
         self._awaiting = "body"
         self._undelivered = 0
         self._body_clock, self._body_bytes = 0.0, 0
-        self._unset_keepalive_if_required()
         super().on_headers_complete()
         self.headers = []  # for trailers, which RFC 9110, section 6.5.1, keeps apart from the header section
         self.cycle.transport = self._gentle
@@ -240,6 +257,17 @@ class Guard(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but for a timer that each answer would set and each request take back: `_look` is enough."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._since = self.loop.time()
 
     def _is_answering(self) -> bool:
         cycle = self._answering
@@ -307,6 +335,8 @@ class Guard(HttpToolsProtocol):
         elif self._awaiting == "body" and self._brings_too_little():
             rate, seconds = self.limits.body_rate, self.limits.body_seconds
             self._refuse(RequestTooSlow(f"less than {rate:g} bytes a second arrived over {seconds:g} seconds"))
+        elif self.is_idle and now - self._since >= self._idle_seconds:
+            self.transport.close()
         elif self._awaiting == "end" and not self._unsent and now - self._since >= self.limits.linger_seconds:
             self.transport.abort()
 

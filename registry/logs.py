@@ -6,7 +6,9 @@ pass for a line of its own or drive the terminal of its reader. Secrets are neve
 
 import json
 import logging
+import secrets
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -16,10 +18,45 @@ FIELDS = ("request_id", "method", "path", "status", "duration_ms", "bytes_in", "
 _OURS = ("auth", "cove", "registry", "storage", "uvicorn")
 
 
-class JsonLines(logging.Formatter):
-    """`ts`, `level`, `logger`, `message`, the fields that the record has, and `exception` with a traceback."""
+_MARK = secrets.token_hex(16)  # stands for an id that is not known yet, and for nothing a client can send
+
+
+class Line:
+    """An access line that is written again and again, with another time and request id."""
+
+    def __init__(self, logger: logging.Logger, fields: dict[str, object]) -> None:
+        extra = {**fields, "request_id": _MARK}
+        self._record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=extra)
+        self._templates: dict[logging.Formatter, str] = {}
+
+    def write(self, formatter: logging.Formatter, time: str, request_id: str) -> str:
+        """The line as the formatter writes it; it is asked only once, which is most of what a line costs (20 µs)."""
+        template = self._templates.get(formatter)
+        if template is None:
+            text = formatter.format(self._record).replace("%", "%%")
+            template = text.replace(_time(self._record), "%s", 1).replace(_MARK, "%s", 1)
+            self._templates[formatter] = template
+        return template % (time, request_id)
+
+
+class _Lines(logging.Formatter):
+    """Writes one line of a record, or each of several lines that it brings along."""
 
     def format(self, record: logging.LogRecord) -> str:
+        lines: Sequence[tuple[Line, str]] | None = record.__dict__.get("lines")
+        if lines is None:
+            return self.line(record)
+        time = _time(record)
+        return "\n".join(line.write(self, time, request_id) for line, request_id in lines)
+
+    def line(self, record: logging.LogRecord) -> str:
+        raise NotImplementedError
+
+
+class JsonLines(_Lines):
+    """`ts`, `level`, `logger`, `message`, the fields that the record has, and `exception` with a traceback."""
+
+    def line(self, record: logging.LogRecord) -> str:
         line = {
             "ts": _time(record),
             "level": record.levelname.lower(),
@@ -32,16 +69,21 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class TextLines(logging.Formatter):
+class TextLines(_Lines):
     """Time, level, message and the fields as `name=value`; the lines of a traceback follow, indented."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def line(self, record: logging.LogRecord) -> str:
         words = [_time(record), record.levelname, record.getMessage()]
         words += [f"{name}={_quoted(str(value))}" for name, value in _fields(record).items()]
         lines = [" ".join(map(printable, words))]
         if record.exc_info:
             lines += ["    " + printable(line) for line in self.formatException(record.exc_info).split("\n")]
         return "\n".join(lines)
+
+
+def log_lines(logger: logging.Logger, lines: Sequence[tuple[Line, str]]) -> None:
+    """Log access lines, each with its request's id, as one record: at 20,000 a second its way is too long for each."""
+    logger.info("requests", extra={"lines": lines})
 
 
 def configure(form: Literal["text", "json"], level: str) -> None:

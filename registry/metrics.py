@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -28,6 +29,24 @@ def share_between_workers(folder: Path) -> None:
     os.environ[_FOLDER] = str(folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Where requests of one kind that are answered alike are counted."""
+
+    requests: Counter
+    seconds: Histogram
+    received: Counter
+    sent: Counter
+
+    def count(self, seconds: float, *, bytes_in: int = 0, bytes_out: int, times: int = 1) -> None:
+        """Count so many requests, each of which took so long and had so many bytes."""
+        self.requests.inc(times)
+        for _ in range(times):
+            self.seconds.observe(seconds)
+        self.received.inc(times * bytes_in)
+        self.sent.inc(times * bytes_out)
+
+
 class Metrics:
     """The counts of this process, or of all workers together where they share them, and what the database tells."""
 
@@ -47,16 +66,19 @@ class Metrics:
         self._bytes = Counter("cove_cleaned_bytes", "Bytes of the objects deleted by clean-ups.", registry=own)
         self._checked = Counter("cove_scrubbed_blobs", "Blobs read again to see whether they are right.", registry=own)
         self._read = Counter("cove_scrubbed_bytes", "Bytes of blobs read again.", registry=own)
+        self._meters: dict[tuple[str, str, int], Meter] = {}  # prometheus-client takes longer to find one than to count
         if shared:
             MultiProcessCollector(self._reported)  # type: ignore[no-untyped-call]
         self._reported.register(_Stored(database))
 
-    def count(self, *, method: str, route: str, status: int, seconds: float, bytes_in: int, bytes_out: int) -> None:
+    def meter(self, method: str, route: str, status: int) -> Meter:
         known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, status).inc()
-        self._seconds.labels(known, route).observe(seconds)
-        self._received.inc(bytes_in)
-        self._sent.inc(bytes_out)
+        kind = known, route, status
+        found = self._meters.get(kind)
+        if found is None:
+            requests, seconds = self._requests.labels(*kind), self._seconds.labels(known, route)
+            found = self._meters[kind] = Meter(requests, seconds, self._received, self._sent)
+        return found
 
     def count_cleaned(self, freed: Freed) -> None:
         self._objects.inc(freed.objects)

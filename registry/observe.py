@@ -5,16 +5,21 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass
+from itertools import count
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.core.pulls import SCOPE_KEY, Pull, Pulls
 from registry.headers import EVERYWHERE
-from registry.metrics import Metrics
+from registry.logs import Line, log_lines
+from registry.metrics import Meter, Metrics
 
 log = logging.getLogger("cove.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ids = count(secrets.randbits(62))  # no secrets, but no two processes may give the same
 
 
 @dataclass(slots=True)
@@ -28,12 +33,23 @@ class Seen:
     bytes_out: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """What is seen of each request that is given an answer again; `pull` is the one that it counts as."""
+
+    meter: Meter
+    bytes_out: int
+    line: Line
+    pull: Pull | None
+
+
 class Observer:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, pulls: Pulls) -> None:
         self._app = app
         self._metrics = metrics
+        self._pulls = pulls
         self._answering: set[asyncio.Task[object]] = set()
 
     async def rest(self) -> None:
@@ -72,16 +88,25 @@ class Observer:
         finally:
             self._report(scope, seen)
 
+    def repeated(self, scope: Scope, status: int, bytes_out: int) -> Repeated:
+        """What to report of a request of this kind when it is answered likewise."""
+        fields = {"method": scope["method"], "path": scope["path"], "status": status, "duration_ms": 0.0}
+        fields |= {"bytes_in": 0, "bytes_out": bytes_out, **_people(scope)}
+        meter = self._metrics.meter(scope["method"], _route(scope), status)
+        return Repeated(meter, bytes_out, Line(log, fields), scope.get(SCOPE_KEY))
+
+    def report_repeated(self, answers: list[tuple[Repeated, str]], seconds: float) -> None:
+        """Report requests, by kind and id, that were answered again within so many seconds."""
+        for kind, times in Counter(kind for kind, _ in answers).items():
+            kind.meter.count(seconds, bytes_out=kind.bytes_out, times=times)
+            if kind.pull:
+                self._pulls.count(kind.pull, times)
+        log_lines(log, [(kind.line, request_id) for kind, request_id in answers])
+
     def _report(self, scope: Scope, seen: Seen) -> None:
         seconds = time.perf_counter() - seen.started
-        self._metrics.count(
-            method=scope["method"],
-            route=scope.get("cove.route", "none"),
-            status=seen.status,
-            seconds=seconds,
-            bytes_in=seen.bytes_in,
-            bytes_out=seen.bytes_out,
-        )
+        meter = self._metrics.meter(scope["method"], _route(scope), seen.status)
+        meter.count(seconds, bytes_in=seen.bytes_in, bytes_out=seen.bytes_out)
         log.info(
             "request",
             extra={
@@ -92,10 +117,19 @@ class Observer:
                 "duration_ms": round(seconds * 1000, 1),
                 "bytes_in": seen.bytes_in,
                 "bytes_out": seen.bytes_out,
-                "client": scope.get("cove.client") or (scope["client"][0] if scope.get("client") else None),
-                "user": scope.get("cove.user"),
+                **_people(scope),
             },
         )
+
+
+def _route(scope: Scope) -> str:
+    route: str = scope.get("cove.route", "none")
+    return route
+
+
+def _people(scope: Scope) -> dict[str, str | None]:
+    client = scope.get("cove.client") or (scope["client"][0] if scope.get("client") else None)
+    return {"client": client, "user": scope.get("cove.user")}
 
 
 def _with_caching(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -107,4 +141,8 @@ def _with_caching(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes
 
 def _request_id(given: str | None) -> str:
     """A proxy's id is kept, if it can be one, so that its log and this one can be matched."""
-    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if given and _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    return f"{next(_ids):016x}"

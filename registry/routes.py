@@ -26,8 +26,8 @@ class Endpoints:
     lists: ListEndpoints
 
 
-def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
-    return Rule(method, path, handler, needs)
+def on(method: str, path: str, handler: Handler, *, needs: Needs, repeatable: bool = False) -> Rule:
+    return Rule(method, path, handler, needs, repeatable)
 
 
 def rules(to: Endpoints) -> list[Rule]:
@@ -51,10 +51,10 @@ def rules(to: Endpoints) -> list[Rule]:
         on("PUT", upload, to.uploads.put, needs=Action.PUSH),  # end-6
         on("DELETE", upload, to.uploads.delete, needs=Action.PUSH),  # end-14
         on("HEAD", blob, to.blobs.head, needs=Action.PULL),  # end-2
-        on("GET", blob, to.blobs.get, needs=Action.PULL),  # end-2
+        on("GET", blob, to.blobs.get, needs=Action.PULL, repeatable=True),  # end-2
         on("DELETE", blob, to.blobs.delete, needs=Action.DELETE),  # end-10
-        on("HEAD", manifest, to.manifests.head, needs=Action.PULL),  # end-3
-        on("GET", manifest, to.manifests.get, needs=Action.PULL),  # end-3
+        on("HEAD", manifest, to.manifests.head, needs=Action.PULL, repeatable=True),  # end-3
+        on("GET", manifest, to.manifests.get, needs=Action.PULL, repeatable=True),  # end-3
         on("PUT", manifest, to.manifests.put, needs=Action.PUSH),  # end-7
         on("DELETE", manifest, to.manifests.delete, needs=Action.DELETE),  # end-9
         on("GET", "/v2/{name:path}/tags/list", to.lists.tags, needs=Action.PULL),  # end-8

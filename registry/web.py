@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import json
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -45,6 +46,7 @@ from registry.errors import (
     UnsupportedMediaType,
     management_entries,
 )
+from registry.hot import GOOD_UNTIL
 from registry.oci.names import RepositoryName
 from registry.values import Network
 from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
@@ -145,12 +147,15 @@ Handler = Callable[[Call], Response | Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the route table."""
+    """A row of the route table. An answer is `repeatable` when it depends on nothing but the request and what pulls see
+    in the records, and leaves nothing behind: see `registry.hot`.
+    """
 
     method: str
     path: str
     handler: Handler
     needs: Needs
+    repeatable: bool = False
 
     @property
     def is_managing(self) -> bool:
@@ -250,6 +255,8 @@ class Door:
         except Unauthorized as error:
             error.scope = scope_for(needs, name)
             raise
+        if rule.repeatable:
+            request.scope[GOOD_UNTIL] = actor.good_until
         return Call(request, actor, self._gate.enter(actor, needs, name) if name else None)
 
     def _admit_to_manage(self, needs: Needs, request: Request) -> Call:
@@ -277,7 +284,9 @@ class Door:
 
     def _actor(self, request: Request) -> Actor:
         values = request.headers.getlist("authorization")
-        if self._gate.is_open or not values:
+        if self._gate.is_open:
+            return Actor(good_until=math.inf)
+        if not values:
             return Actor()
         if len(values) > 1:
             raise Unauthorized("the request has more than one Authorization header")

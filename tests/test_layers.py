@@ -58,6 +58,7 @@ PLACES = [
             "registry/web.py",
             "registry/routes.py",
             "registry/observe.py",
+            "registry/hot.py",
             "registry/v2/",
             "registry/api/",
         ],

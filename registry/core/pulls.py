@@ -40,12 +40,12 @@ class Pulls:
         self._lock = threading.Lock()
         self._counts: dict[Pull, tuple[int, int]] = {}
 
-    def count(self, pull: Pull) -> None:
-        """Note that it has happened, just now."""
+    def count(self, pull: Pull, times: int = 1) -> None:
+        """Note that it has happened so many times, just now."""
         with self._lock:
             before = self._counts.get(pull)
             if before is not None or len(self._counts) < MOST:
-                self._counts[pull] = ((before[0] if before else 0) + 1, self._clock())
+                self._counts[pull] = ((before[0] if before else 0) + times, self._clock())
 
     def flush(self) -> int:
         """Put into the records what has been counted since the last time; tells how many pulls that were.

@@ -34,6 +34,7 @@ from storage.metadata.tables import (
     blobs,
     clean_ups,
     facts,
+    generations,
     leases,
     login_failures,
     manifests,
@@ -46,6 +47,9 @@ ROWS = 500
 LARGE_ROWS = 16  # of a table whose rows may have megabytes each
 
 Tables = frozenset[Table]
+
+# What a database counts for itself is neither copied nor compared.
+RECORDS = [table for table in metadata.sorted_tables if table is not generations]
 
 # What is about staged places and objects of one blob store, and means nothing beside another.
 _OF_A_STORE = frozenset({uploads, tombstones})
@@ -67,7 +71,7 @@ Places = Mapping[str, str] | None
 
 def is_empty(tx: Connection) -> bool:
     """Whether there is no record at all."""
-    return not any(tx.execute(select(exists(select(table)))).scalar_one() for table in metadata.sorted_tables)
+    return not any(tx.execute(select(exists(select(table)))).scalar_one() for table in RECORDS)
 
 
 def copy(old: Connection, new: Connection, places: Places, without: Tables = frozenset()) -> Iterator[int]:
@@ -115,15 +119,13 @@ def copy_to_file(
 
 def count_rows(tx: Connection) -> dict[str, int]:
     """How many records there are, by table."""
-    return {
-        table.name: tx.execute(select(func.count()).select_from(table)).scalar_one() for table in metadata.sorted_tables
-    }
+    return {table.name: tx.execute(select(func.count()).select_from(table)).scalar_one() for table in RECORDS}
 
 
 def fingerprint(tx: Connection, progress: Callable[[int], None] = lambda _: None) -> str:
     """A hash of all records that would be missed: another one means that there is something new to keep."""
     hasher = hashlib.sha256()
-    for table in metadata.sorted_tables:
+    for table in RECORDS:
         if table in _UNIMPORTANT:
             continue
         hasher.update(table.name.encode())
@@ -147,11 +149,11 @@ def relocate(tx: Connection, places: Mapping[str, str]) -> None:
 def _tables(places: Places, without: Tables) -> list[Table]:
     """Whose rows are copied: those that others refer to come first."""
     left_out = without if places is None else without | _OF_A_STORE
-    return [table for table in metadata.sorted_tables if table not in left_out]
+    return [table for table in RECORDS if table not in left_out]
 
 
 def _numbered() -> list[Table]:
-    return [table for table in metadata.sorted_tables if "id" in table.c and isinstance(table.c.id.type, BigInteger)]
+    return [table for table in RECORDS if "id" in table.c and isinstance(table.c.id.type, BigInteger)]
 
 
 Page = list[Mapping[str, Any]]

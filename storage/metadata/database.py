@@ -49,23 +49,31 @@ __all__ = [
 
 Transaction = Connection  # what `read` and `write` give; its other name is known to this package alone
 
-HEAD = "0004"  # the newest migration; a test holds it to the folder of migrations
+HEAD = "0005"  # the newest migration; a test holds it to the folder of migrations
 BUSY_SECONDS = 10
 
 
 class Database:
     """One metadata database. Thread-safe; transactions are opened here and nowhere else."""
 
-    def __init__(self, engines: tuple[Engine, Engine], explain: Callable[[DBAPIError], DatabaseError | None]) -> None:
+    def __init__(
+        self,
+        engines: tuple[Engine, Engine],
+        explain: Callable[[DBAPIError], DatabaseError | None],
+        *,
+        file: Path | None = None,
+    ) -> None:
         self._readers, self._writers = engines
         self._hasty_writers = self._writers.execution_options(durable=False)
         self._explain = explain
+        self._file = file
+        self._watches: list[sqlite_engines.Watch] = []
         self._turn = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> "Database":
         """Open (or make) the SQLite file at `path`; call `migrate` before anything else."""
-        return cls(sqlite_engines.open_engines(path, BUSY_SECONDS), sqlite_engines.explain)
+        return cls(sqlite_engines.open_engines(path, BUSY_SECONDS), sqlite_engines.explain, file=path)
 
     @classmethod
     def connect(cls, url: str) -> "Database":
@@ -131,7 +139,17 @@ class Database:
         if self.is_empty:
             raise DatabaseError("the database has no schema any more")
 
+    def watch(self) -> sqlite_engines.Watch | None:
+        """Tells in microseconds whether what a pull has seen is still true; None where the database has no such way."""
+        if self._file is None:
+            return None
+        watch = sqlite_engines.Watch(self._file)
+        self._watches.append(watch)
+        return watch
+
     def close(self) -> None:
+        for watch in self._watches:
+            watch.close()
         self._readers.dispose()
         self._writers.dispose()
 

@@ -39,6 +39,39 @@ def open_engines(path: Path, patience: float) -> tuple[Engine, Engine]:
     return _engine(path, patience, "BEGIN", _READERS), _engine(path, patience, "BEGIN IMMEDIATE", 1)
 
 
+class Watch:
+    """A connection that never writes, and so sees every commit to the file, also those of its own process.
+
+    For one thread. It waits for nobody, so that it can be asked where nothing may block.
+    """
+
+    def __init__(self, path: Path) -> None:
+        connect = sqlite_driver().connect
+        self._connection = connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._ask = self._connection.cursor().execute
+        self._version: object = None
+        self._generation: int | None = None
+
+    def generation(self) -> int | None:
+        """The `generations` of what pulls see; None when that cannot be told at this moment.
+
+        SQLite's data_version (PRAGMA data_version) moves with every commit, and costs two calls of fcntl(2), some 3 µs.
+        Only when it has moved the row is read: both are what they were as long as it has not.
+        """
+        try:
+            version = self._ask("PRAGMA data_version").fetchone()
+            if version != self._version:
+                row = self._ask("SELECT number FROM generations WHERE subject = 'pulls'").fetchone()
+                self._generation = row[0] if row else 0
+                self._version = version
+        except sqlite_driver().Error:
+            return None
+        return self._generation
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine:
     driver = sqlite_driver()
     engine = create_engine(

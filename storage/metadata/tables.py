@@ -298,3 +298,11 @@ facts = Table(
     Column("name", Name, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+# How often something has changed on which answers depend that were given: see the module of that name.
+generations = Table(
+    "generations",
+    metadata,
+    Column("subject", Name, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)

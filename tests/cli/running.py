@@ -43,7 +43,9 @@ class Server:
 
     def sign_in(self, name: str, password: str) -> int:
         """The status of the token service's answer."""
-        return httpx.get(f"{self.url}/service/token", params={"service": "cove"}, auth=(name, password)).status_code
+        return httpx.get(
+            f"{self.url}/service/token", params={"service": "cove"}, auth=(name, password), timeout=30
+        ).status_code
 
     def stop(self) -> int:
         self.process.terminate()
