@@ -18,38 +18,20 @@ from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
-from registry.api.allowlists import AllowlistEndpoints
-from registry.api.audit import AuditEndpoints
-from registry.api.labels import LabelEndpoints
-from registry.api.old_robots import OldRobotEndpoints
-from registry.api.projects import ProjectEndpoints
-from registry.api.robots import RobotEndpoints
 from registry.api.routing import ManagementRoutes
-from registry.api.rules import ManagementEndpoints, management_rules
-from registry.api.settings import SettingEndpoints
-from registry.api.system import SystemEndpoints
-from registry.api.users import UserEndpoints
+from registry.api.rules import management_rules
 from registry.config import Config
 from registry.core.admissions import UploadLimits
-from registry.core.allowlists import Allowlists
-from registry.core.audit import Audit
 from registry.core.blobs import Blobs
 from registry.core.cleaning import Cleaning, Rules, renewal
-from registry.core.gate import Gate
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
-from registry.core.labels import Labels
 from registry.core.manifests import Manifests
-from registry.core.overviews import Overviews
-from registry.core.people import People
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
-from registry.core.robots import Robots
-from registry.core.setting_rules import Value
-from registry.core.settings import Settings
 from registry.core.snapshots import Snapshots
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
@@ -61,10 +43,12 @@ from registry.jobs.scrub import Scrub
 from registry.jobs.snapshots import LOOK_SECONDS, snapshot_if_due
 from registry.jobs.timer import Job, repeat
 from registry.logs import configure
+from registry.management import management
 from registry.metrics import Metrics, share_between_workers
 from registry.observe import Observer
 from registry.oci.bounds import Bounds
 from registry.oci.names import DEFAULT_PROJECT
+from registry.parts import Parts
 from registry.routes import Endpoints, rules
 from registry.v2.base import BaseEndpoints
 from registry.v2.blobs import BlobEndpoints
@@ -252,45 +236,27 @@ def _give_memory_back() -> None:
         mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the endpoints of all sides are made of."""
-
-    config: Config
-    database: Database
-    store: BlobStore
-    origin: Origin
-    access: Access
-    issuer: TokenIssuer
-    accounts: Accounts
-    projects: Projects
-    pulls: Pulls
-
-    @classmethod
-    def of(cls, config: Config) -> "Parts":
-        database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
-        keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
-        issuer = TokenIssuer(keys.current(), reload=keys.current)
-        return cls(
-            config,
-            database,
-            store,
-            Origin(config.public_url, config.trusted_proxies),
-            access,
-            issuer,
-            Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
-            Projects(database, store, quota=config.quota_bytes, access=access),
-            Pulls(database),
-        )
-
-    @property
-    def gate(self) -> Gate:
-        return Gate(self.database, self.access, self.projects)
+def _parts(config: Config) -> Parts:
+    database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
+    keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
+    issuer = TokenIssuer(keys.current(), reload=keys.current)
+    return Parts(
+        config,
+        database,
+        store,
+        _blob_folder(config),
+        Origin(config.public_url, config.trusted_proxies),
+        access,
+        issuer,
+        Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
+        Projects(database, store, quota=config.quota_bytes, access=access),
+        Pulls(database),
+    )
 
 
 def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
-    parts, threads = Parts.of(config), Threads()
+    parts, threads = _parts(config), Threads()
     metrics = Metrics(parts.database)
     door = Door(parts.accounts, parts.gate, parts.origin, threads)
 
@@ -309,7 +275,7 @@ def create(config: Config) -> ASGIApp:
 
     routes = [
         *(door.route(rule) for rule in rules(_endpoints(parts, threads, metrics))),
-        ManagementRoutes(door, management_rules(_management(parts))),
+        ManagementRoutes(door, management_rules(management(parts))),
     ]
     observer = Observer(_starlette(routes, parts.origin, lifespan), metrics, parts.pulls)
     return _with_hot_path(observer, parts.database)
@@ -342,33 +308,6 @@ def _endpoints(parts: Parts, threads: Threads, metrics: Metrics) -> Endpoints:
         manifests=ManifestEndpoints(manifests, parts.pulls, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
-
-
-def _management(parts: Parts) -> ManagementEndpoints:
-    database, robots = parts.database, Robots(parts.database)
-    settings = Settings(database, _fixed_settings(parts.config))
-    folder = _blob_folder(parts.config)
-    overviews = Overviews(database, parts.store, parts.access, folder)
-    return ManagementEndpoints(
-        system=SystemEndpoints(overviews, settings, parts.origin, "filesystem" if folder else "s3"),
-        projects=ProjectEndpoints(parts.projects),
-        audit=AuditEndpoints(Audit(database, parts.access)),
-        robots=RobotEndpoints(robots, parts.gate),
-        old_robots=OldRobotEndpoints(robots),
-        labels=LabelEndpoints(Labels(database), parts.gate),
-        users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
-        settings=SettingEndpoints(settings),
-        allowlists=AllowlistEndpoints(Allowlists(database)),
-    )
-
-
-def _fixed_settings(config: Config) -> dict[str, Value]:
-    """What administrators cannot change while the registry runs, because it was started so."""
-    fixed = {
-        "token_expiration": config.token_seconds and -(-config.token_seconds // 60),
-        "storage_per_project": config.quota_bytes,
-    }
-    return {name: value for name, value in fixed.items() if value is not None}
 
 
 def _blob_folder(config: Config) -> Path | None:

@@ -124,6 +124,12 @@ class Call:
         assert self.place is not None, "only routes that need a permission in a project ask for it"  # noqa: S101
         return self.place.project
 
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What the account may do in that project."""
+        assert self.place is not None, "only routes that need a permission in a project ask for it"  # noqa: S101
+        return self.place.permissions
+
     def path(self, name: str) -> str:
         value: str = self.request.path_params[name]
         return value

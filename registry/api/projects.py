@@ -1,28 +1,38 @@
 """Projects: `/projects` and what is directly below."""
 
-import json
-
 from starlette.responses import Response
 
-from registry.api.allowlists import AllowedCves, show_allowlist
+from auth.roles import Role
+from registry.api.allowlists import AllowedCves, WantedCves, show_allowlist
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.api.quotas import Usage, usage_of
 from registry.core.allowlists import Allowlist
-from registry.core.projects import Projects
+from registry.core.members import Memberships
+from registry.core.new_projects import NewProjects, Wish
+from registry.core.project_settings import ProjectSettings, settings_of
+from registry.core.projects import NOT_EMPTY, Projects
 from registry.errors import BadQuery
 from registry.web import Call
 from storage.metadata.listings import Filter, Listing
 from storage.metadata.projects import ListedProject
 
 
-class NewProject(Model, kw_only=True):
+class WantedProject(Model, kw_only=True):
     """Harbor's `ProjectReq`; `public` is the older place of `metadata.public`."""
 
     project_name: str = ""
     public: bool | None = None
     metadata: dict[str, str | None] | None = None
     storage_limit: int | None = None
+    registry_id: int | None = None
+    cve_allowlist: WantedCves | None = None
+
+    @property
+    def settings(self) -> dict[str, str | None]:
+        older = {} if self.public is None else {"public": str(self.public).lower()}
+        return {**older, **(self.metadata or {})}
 
 
 class Project(Model, kw_only=True):
@@ -41,9 +51,26 @@ class Project(Model, kw_only=True):
     cve_allowlist: AllowedCves
 
 
+class Summary(Model, kw_only=True):
+    """Harbor's `ProjectSummary`."""
+
+    repo_count: int
+    project_admin_count: int = 0
+    maintainer_count: int = 0
+    developer_count: int = 0
+    guest_count: int = 0
+    limited_guest_count: int = 0
+    quota: Usage | None = None
+
+
 class ProjectEndpoints:
-    def __init__(self, projects: Projects) -> None:
+    def __init__(
+        self, projects: Projects, new: NewProjects, settings: ProjectSettings, memberships: Memberships
+    ) -> None:
         self._projects = projects
+        self._new = new
+        self._settings = settings
+        self._memberships = memberships
 
     def index(self, call: Call) -> Response:
         listing = _with_parameters(call, parse_listing(call.request.query_params))
@@ -60,26 +87,57 @@ class ProjectEndpoints:
         return done()
 
     def post(self, call: Call) -> Response:
-        wanted = parse_body(call.body, NewProject)
-        is_public = (wanted.metadata or {}).get("public", str(wanted.public).lower()) == "true"
-        project = self._projects.create(wanted.project_name, public=is_public, owner=call.actor)
+        wanted = parse_body(call.body, WantedProject)
+        if wanted.registry_id:
+            raise BadQuery("bad request: projects that stand for another registry are not supported")
+        cves = wanted.cve_allowlist or WantedCves()
+        project = self._new.create(
+            call.actor,
+            Wish(wanted.project_name, wanted.settings, wanted.storage_limit, cves.names, cves.expires_at),
+        )
         by_name = call.header("x-resource-name-in-location") == "true"
         return created(call, project.name if by_name else project.id)
+
+    def put(self, call: Call) -> Response:
+        """What the project is set to; as in Harbor, its name and its quota are changed elsewhere or not at all."""
+        wanted = parse_body(call.body, WantedProject)
+        cves = wanted.cve_allowlist
+        allowed = (cves.names, cves.expires_at) if cves else None
+        self._settings.update(call.actor, call.project, wanted.settings, allowed)
+        return done()
 
     def get(self, call: Call) -> Response:
         roles = self._projects.roles(call.actor, [call.project.id])
         return shown(show_project(self._projects.listed(call.project.id), roles.get(call.project.id, [])))
 
     def delete(self, call: Call) -> Response:
-        self._projects.delete_empty(call.project.id)
+        self._projects.delete_empty(call.actor, call.project.id)
         return done()
+
+    def deletable(self, call: Call) -> Response:
+        is_empty = not self._projects.listed(call.project.id).repositories
+        return shown({"deletable": True} if is_empty else {"message": NOT_EMPTY})
+
+    def summary(self, call: Call) -> Response:
+        """With the quota and the members for those who may know them."""
+        summary = Summary(repo_count=self._projects.listed(call.project.id).repositories)
+        if "quota:read" in call.permissions:
+            summary.quota = usage_of(call.project)
+        if "member:list" in call.permissions:
+            counts = self._memberships.count_roles(call.project.id)
+            summary.project_admin_count = counts.get(Role.PROJECT_ADMIN, 0)
+            summary.maintainer_count = counts.get(Role.MAINTAINER, 0)
+            summary.developer_count = counts.get(Role.DEVELOPER, 0)
+            summary.guest_count = counts.get(Role.GUEST, 0)
+            summary.limited_guest_count = counts.get(Role.LIMITED_GUEST, 0)
+        return shown(summary)
 
 
 def _with_parameters(call: Call, listing: Listing) -> Listing:
     """The older parameters beside `q`."""
     older = {"name": "contains", "public": "exact", "owner": "exact"}
     more = [Filter(name, how, (value,)) for name, how in older.items() if (value := call.query(name))]  # type: ignore[arg-type]  # two of its words
-    return Listing((*listing.filters, *more), listing.sort, listing.page, listing.size)
+    return listing.narrowed(*more)
 
 
 def show_project(found: ListedProject, roles: list[int]) -> Project:
@@ -95,6 +153,6 @@ def show_project(found: ListedProject, roles: list[int]) -> Project:
         current_user_role_id=roles[0] if roles else 0,
         current_user_role_ids=roles,
         repo_count=found.repositories,
-        metadata={"public": str(project.is_public).lower(), **json.loads(project.settings)},
+        metadata=settings_of(project),
         cve_allowlist=show_allowlist(Allowlist.read(project.cve_allowlist), project.id),
     )

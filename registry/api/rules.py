@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.audit import AuditEndpoints
+from registry.api.groups import GroupEndpoints
 from registry.api.labels import LabelEndpoints
+from registry.api.members import MemberEndpoints
+from registry.api.metadatas import MetadataEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
+from registry.api.quotas import QuotaEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
@@ -24,6 +28,10 @@ ARTIFACT = "/projects/{project_name}/repositories/{repository}/artifacts/{refere
 class ManagementEndpoints:
     system: SystemEndpoints
     projects: ProjectEndpoints
+    metadatas: MetadataEndpoints
+    members: MemberEndpoints
+    groups: GroupEndpoints
+    quotas: QuotaEndpoints
     audit: AuditEndpoints
     robots: RobotEndpoints
     old_robots: OldRobotEndpoints
@@ -42,6 +50,8 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
     return [
         *_system(to),
         *_projects(to),
+        *_members(to),
+        *_groups_and_quotas(to),
         *_audit(to),
         *_robots(to),
         *_labels(to),
@@ -74,7 +84,42 @@ def _projects(to: ManagementEndpoints) -> list[Rule]:
         on("HEAD", "/projects", to.projects.head, needs=Entry.ACCOUNT),
         on("POST", "/projects", to.projects.post, needs=Entry.ACCOUNT),
         on("GET", project, to.projects.get, needs=InProject("project:read")),
+        on("PUT", project, to.projects.put, needs=InProject("project:update")),
         on("DELETE", project, to.projects.delete, needs=InProject("project:delete")),
+        on("GET", f"{project}/_deletable", to.projects.deletable, needs=InProject("project:delete")),
+        on("GET", f"{project}/summary", to.projects.summary, needs=InProject("project:read")),
+        on("GET", f"{project}/metadatas", to.metadatas.index, needs=InProject("metadata:list")),
+        on("POST", f"{project}/metadatas", to.metadatas.post, needs=InProject("metadata:create")),
+        on("GET", f"{project}/metadatas/{{name}}", to.metadatas.get, needs=InProject("metadata:read")),
+        on("PUT", f"{project}/metadatas/{{name}}", to.metadatas.put, needs=InProject("metadata:update")),
+        on("DELETE", f"{project}/metadatas/{{name}}", to.metadatas.delete, needs=InProject("metadata:delete")),
+    ]
+
+
+def _members(to: ManagementEndpoints) -> list[Rule]:
+    members = "/projects/{project}/members"
+    member = members + "/{member_id}"
+    return [
+        on("GET", members, to.members.index, needs=InProject("member:list")),
+        on("POST", members, to.members.post, needs=InProject("member:create")),
+        on("GET", member, to.members.get, needs=InProject("member:read")),
+        on("PUT", member, to.members.put, needs=InProject("member:update")),
+        on("DELETE", member, to.members.delete, needs=InProject("member:delete")),
+    ]
+
+
+def _groups_and_quotas(to: ManagementEndpoints) -> list[Rule]:
+    group, quota = "/usergroups/{group_id}", "/quotas/{id}"
+    return [
+        on("GET", "/usergroups", to.groups.index, needs=InSystem("user-group:list")),
+        on("POST", "/usergroups", to.groups.post, needs=InSystem("user-group:create")),
+        on("GET", "/usergroups/search", to.groups.search, needs=Entry.ACCOUNT),
+        on("GET", group, to.groups.get, needs=InSystem("user-group:read")),
+        on("PUT", group, to.groups.put, needs=InSystem("user-group:update")),
+        on("DELETE", group, to.groups.delete, needs=InSystem("user-group:delete")),
+        on("GET", "/quotas", to.quotas.index, needs=InSystem("quota:list")),
+        on("GET", quota, to.quotas.get, needs=InSystem("quota:read")),
+        on("PUT", quota, to.quotas.put, needs=InSystem("quota:update")),
     ]
 
 

@@ -87,7 +87,7 @@ class UserEndpoints:
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         older = [Filter(name, "contains", (value,)) for name in ("username", "email") if (value := call.query(name))]
-        listing = Listing((*listing.filters, *older), listing.sort, listing.page, listing.size)
+        listing = listing.narrowed(*older)
         found, total = self._people.page(listing)
         return listed(call, listing, [_shown(user) for user in found], total)
 

@@ -1,11 +1,15 @@
 """Memberships: who has which role in a project."""
 
+from auth.access import Actor
 from auth.roles import Role
-from registry.core import projects, users
-from registry.errors import Conflict, NotFound
+from registry.core import audit, groups, people, projects, users
+from registry.core.filters import filtered
+from registry.errors import BadQuery, Conflict, NotFound
 from storage.metadata import members
-from storage.metadata.database import Database
-from storage.metadata.members import MemberRecord
+from storage.metadata.database import Database, Transaction
+from storage.metadata.listings import Listing
+from storage.metadata.members import MemberRecord, Membership
+from storage.metadata.projects import ProjectRecord
 
 
 class Members:
@@ -46,3 +50,89 @@ class Members:
                 raise NotFound(f"user '{user}' is not a member of project '{project}'")
             members.remove(tx, project_id, user_id)
         return MemberRecord(user, role)
+
+
+class Memberships:
+    """Memberships by their numbers, of users and of groups; what is done is on record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, project_id: int, listing: Listing) -> tuple[list[Membership], int]:
+        """A page of a project's members, and how many there are. Raises `BadQuery`."""
+        with self._database.read() as tx, filtered():
+            return members.list_page(tx, project_id, listing)
+
+    def get(self, project_id: int, member_id: int) -> Membership:
+        """Raises `NotFound`."""
+        with self._database.read() as tx:
+            return _must_be_member(tx, project_id, member_id)
+
+    def add_user(self, actor: Actor, project: ProjectRecord, user: int | str, role: int) -> int:
+        """Make a user, named or numbered, a member; returns the number of the membership.
+
+        Raises `NotFound`, `BadQuery` for a number that is no role, and `Conflict`.
+        """
+        _must_be_role(role)
+        with self._database.write() as tx:
+            found = people.must_exist(tx, user) if isinstance(user, int) else users.must_exist(tx, user)
+            if members.is_member(tx, project.id, user_id=found.id):
+                raise Conflict("The project member specified already exist")
+            made = members.add(tx, project.id, role, user_id=found.id)
+            _note(tx, actor, "create", project, name=found.name, role=role)
+            return made
+
+    def add_group(self, actor: Actor, project: ProjectRecord, group: int | groups.Wish, role: int) -> int:
+        """Likewise for a group, which may have been unknown till now, unless it is numbered."""
+        _must_be_role(role)
+        with self._database.write() as tx:
+            found = groups.must_exist(tx, group) if isinstance(group, int) else groups.get_or_add(tx, group)
+            if members.is_member(tx, project.id, group_id=found.id):
+                raise Conflict("The project member specified already exist")
+            made = members.add(tx, project.id, role, group_id=found.id)
+            _note(tx, actor, "create", project, name=found.name, role=role)
+            return made
+
+    def set_role(self, actor: Actor, project: ProjectRecord, member_id: int, role: int) -> None:
+        """Raises `NotFound`, `BadQuery`."""
+        _must_be_role(role)
+        with self._database.write() as tx:
+            member = _must_be_member(tx, project.id, member_id)
+            members.set_role(tx, member_id, role)
+            _note(tx, actor, "update", project, name=member.name, role=role)
+
+    def remove(self, actor: Actor, project: ProjectRecord, member_id: int) -> None:
+        """Raises `NotFound`."""
+        with self._database.write() as tx:
+            member = _must_be_member(tx, project.id, member_id)
+            members.remove_by_id(tx, member_id)
+            _note(tx, actor, "delete", project, name=member.name, role=member.role)
+
+    def count_roles(self, project_id: int) -> dict[int, int]:
+        """How many members have each role, by the number of the role."""
+        with self._database.read() as tx:
+            return members.count_roles(tx, project_id)
+
+
+def _must_be_role(role: int) -> None:
+    if role not in tuple(Role):
+        raise BadQuery(f"bad request: role_id {role} is invalid")
+
+
+def _must_be_member(tx: Transaction, project_id: int, member_id: int) -> Membership:
+    member = members.find(tx, project_id, member_id)
+    if member is None:
+        raise NotFound(f"project member {member_id} not found")
+    return member
+
+
+def _note(tx: Transaction, actor: Actor, operation: str, project: ProjectRecord, *, name: str, role: int) -> None:
+    audit.record(
+        tx,
+        actor,
+        operation=operation,
+        resource_type="member",
+        resource=name,
+        project_id=project.id,
+        description=f"{operation} member: {name} of project {project.name}, {Role(role).label}",
+    )

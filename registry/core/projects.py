@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 from auth.access import Access, Actor
 from auth.roles import BY_RANK, Role
+from registry.core import audit
 from registry.core.filters import filtered
 from registry.core.permits import forget_project
 from registry.errors import Conflict, NotFound, PreconditionFailed
 from registry.oci.names import parse_project
 from storage.blobs import BlobStore
 from storage.clock import now_ms
-from storage.metadata import members, projects, repositories, uploads, usage
+from storage.metadata import projects, repositories, uploads, usage
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
 from storage.metadata.projects import ListedProject, ProjectRecord
+
+NOT_EMPTY = "the project contains repositories, can not be deleted"
+NOBODY = Actor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +80,13 @@ class Projects:
             raise NotFound(f"project {project_id} not found")
         return found
 
-    def create(self, name: str, *, public: bool = False, owner: Actor | None = None) -> ProjectRecord:
-        """Make a project, of which its owner becomes an administrator. Raises `NameInvalid`, `Conflict`."""
+    def create(self, name: str, *, public: bool = False) -> ProjectRecord:
+        """Raises `NameInvalid`, `Conflict`."""
         parse_project(name)
-        owner_id = owner.user_id if owner else None
         with self._database.write() as tx:
             if projects.find(tx, name):
                 raise Conflict(f"The project named {name} already exists")
-            made = projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota, owner_id=owner_id)
-            if owner_id is not None:
-                members.put_role(tx, made.id, owner_id, Role.PROJECT_ADMIN)
-            return made
+            return projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota)
 
     def ensure_public(self, name: str) -> ProjectRecord:
         """The project of that name, made public on the spot if need be: how an open registry gets its projects."""
@@ -112,7 +112,7 @@ class Projects:
             project = must_exist(tx, name)
             return Recount(name, project.used_bytes, usage.correct(tx, project.id))
 
-    def delete(self, name: str, *, force: bool = False) -> ProjectRecord:
+    def delete(self, name: str, *, force: bool = False, actor: Actor = NOBODY) -> ProjectRecord:
         """Remove a project; with `force` also one that holds images. Raises `NotFound`, `Conflict`."""
         with self._database.write() as tx:
             project = must_exist(tx, name)
@@ -122,16 +122,17 @@ class Projects:
             staged = uploads.list_staged(tx, project.id)
             projects.remove(tx, project.id, self._clock())
             forget_project(tx, project.name)
+            audit.record(tx, actor, operation="delete", resource_type="project", resource=name, project_id=project.id)
         for place in staged:
             self._store.discard(place)
         return project
 
-    def delete_empty(self, project_id: int) -> None:
+    def delete_empty(self, actor: Actor, project_id: int) -> None:
         """Remove a project. Raises `NotFound`, and `PreconditionFailed` for one that holds images."""
         try:
-            self.delete(self.listed(project_id).project.name)
+            self.delete(self.listed(project_id).project.name, actor=actor)
         except Conflict:
-            raise PreconditionFailed("the project contains repositories, can not be deleted") from None
+            raise PreconditionFailed(NOT_EMPTY) from None
 
 
 def _rank(role: int) -> int:

@@ -4,7 +4,7 @@ A noun's list names the columns that may be asked for; whatever else is asked fo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
@@ -45,6 +45,10 @@ class Listing:
     def wanted(self, key: str) -> Filter | None:
         """The first condition on a key that the list answers by itself."""
         return next((each for each in self.filters if each.key == plain(key)), None)
+
+    def narrowed(self, *more: Filter) -> "Listing":
+        """With further conditions."""
+        return replace(self, filters=(*self.filters, *more))
 
 
 class BadFilter(ValueError):

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select, update
 
-from storage.metadata.database import put
+from storage.metadata.database import insert_row, put
+from storage.metadata.listings import Field, Listing, fetch
+from storage.metadata.management_tables import user_groups
 from storage.metadata.tables import members, users
 
 
@@ -37,3 +39,70 @@ def put_role(tx: Connection, project_id: int, user_id: int, role: int) -> None:
 
 def remove(tx: Connection, project_id: int, user_id: int) -> None:
     tx.execute(delete(members).where(members.c.project_id == project_id, members.c.user_id == user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A user or a group, one of the two, with a role in a project; `name` is that of either."""
+
+    id: int
+    project_id: int
+    name: str
+    role: int
+    user_id: int | None
+    group_id: int | None
+
+
+_NAME = func.coalesce(users.c.name, user_groups.c.name).label("name")
+_MEMBERSHIPS = select(
+    members.c.id, members.c.project_id, _NAME, members.c.role, members.c.user_id, members.c.group_id
+).select_from(
+    members.outerjoin(users, users.c.id == members.c.user_id).outerjoin(
+        user_groups, user_groups.c.id == members.c.group_id
+    )
+)
+_FIELDS = {
+    "id": Field(members.c.id, "number"),
+    "entity_name": Field(func.coalesce(users.c.name, user_groups.c.name)),
+    "role_id": Field(members.c.role, "number"),
+}
+
+
+def list_page(tx: Connection, project_id: int, listing: Listing) -> tuple[list[Membership], int]:
+    """A page of the members of a project, and how many there are. Raises `BadFilter`."""
+    chosen = _MEMBERSHIPS.where(members.c.project_id == project_id)
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("entity_name", "id"))
+    return [Membership(*row) for row in rows], total
+
+
+def find(tx: Connection, project_id: int, member_id: int) -> Membership | None:
+    """A membership by its number, if it is one of that project."""
+    chosen = _MEMBERSHIPS.where(members.c.project_id == project_id, members.c.id == member_id)
+    row = tx.execute(chosen).one_or_none()
+    return Membership(*row) if row else None
+
+
+def is_member(tx: Connection, project_id: int, *, user_id: int | None = None, group_id: int | None = None) -> bool:
+    """Whether the user, or the group, has a role of its own in the project."""
+    own = members.c.user_id == user_id if user_id is not None else members.c.group_id == group_id
+    return tx.execute(select(members.c.id).where(members.c.project_id == project_id, own)).first() is not None
+
+
+def add(tx: Connection, project_id: int, role: int, *, user_id: int | None = None, group_id: int | None = None) -> int:
+    """A member that was none, by its user or its group; returns the number of the membership."""
+    values = {"project_id": project_id, "role": role, "user_id": user_id, "group_id": group_id}
+    return insert_row(tx, members, values)
+
+
+def set_role(tx: Connection, member_id: int, role: int) -> None:
+    tx.execute(update(members).where(members.c.id == member_id).values(role=role))
+
+
+def remove_by_id(tx: Connection, member_id: int) -> None:
+    tx.execute(delete(members).where(members.c.id == member_id))
+
+
+def count_roles(tx: Connection, project_id: int) -> dict[int, int]:
+    """How many members of a project have each role, by the number of the role."""
+    counted = select(members.c.role, func.count()).where(members.c.project_id == project_id).group_by(members.c.role)
+    return dict(tx.execute(counted).all())

@@ -95,6 +95,15 @@ _LISTED = select(
     .correlate(projects)
     .scalar_subquery(),
 ).select_from(projects.outerjoin(users, users.c.id == projects.c.owner_id))
+_QUOTA = func.coalesce(projects.c.quota_bytes, -1)
+_QUOTA_FIELDS = {
+    "id": Field(projects.c.id, "number"),
+    "reference_id": Field(projects.c.id, "number"),
+    "hard.storage": Field(_QUOTA, "number"),
+    "used.storage": Field(projects.c.used_bytes, "number"),
+    "creation_time": Field(projects.c.created_at, "time"),
+    "update_time": Field(projects.c.updated_at, "time"),
+}
 _FIELDS = {
     "project_id": Field(projects.c.id, "number"),
     "name": Field(projects.c.name),
@@ -110,6 +119,12 @@ def list_page(tx: Connection, sight: Sight, listing: Listing) -> tuple[list[List
     """The projects of a page that are within the sight, and how many there are in all. Raises `BadFilter`."""
     seen = _LISTED.where(sight.shows(projects.c.id))
     rows, total = fetch(tx, seen, _FIELDS, listing, usual=("name",))
+    return [ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) for row in rows], total
+
+
+def list_quotas(tx: Connection, listing: Listing) -> tuple[list[ListedProject], int]:
+    """A page of all projects, the newest first, to be sorted by what they keep and may keep. Raises `BadFilter`."""
+    rows, total = fetch(tx, _LISTED, _QUOTA_FIELDS, listing, usual=("-creation_time", "-id"))
     return [ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) for row in rows], total
 
 
@@ -141,7 +156,9 @@ def add(
     now: int,
     quota: int | None = None,
     owner_id: int | None = None,
+    **more: str,
 ) -> ProjectRecord:
+    """`more` are `settings` and `cve_allowlist`, both JSON."""
     values: dict[str, Any] = {
         "name": name,
         "is_public": is_public,
@@ -149,12 +166,24 @@ def add(
         "quota_bytes": quota,
         "updated_at": now,
         "owner_id": owner_id,
+        **more,
     }
     return ProjectRecord(insert_row(tx, projects, values), **values)
 
 
 def set_public(tx: Connection, project_id: int, *, public: bool) -> None:
     tx.execute(update(projects).where(projects.c.id == project_id).values(is_public=public))
+
+
+def set_settings(tx: Connection, project_id: int, *, is_public: bool, settings: str, now: int) -> None:
+    """`settings` are JSON."""
+    values = {"is_public": is_public, "settings": settings, "updated_at": now}
+    tx.execute(update(projects).where(projects.c.id == project_id).values(**values))
+
+
+def set_allowlist(tx: Connection, project_id: int, allowlist: str) -> None:
+    """`allowlist` is JSON."""
+    tx.execute(update(projects).where(projects.c.id == project_id).values(cve_allowlist=allowlist))
 
 
 def remove(tx: Connection, project_id: int, now: int) -> None:

@@ -1,6 +1,7 @@
 """A server with the usual people, and clients of its management API."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -28,3 +29,15 @@ def api(registry: Registry) -> Api:
         return made
 
     return client
+
+
+@contextmanager
+def changed_settings(api: Api, **values: object) -> Iterator[httpx.Client]:
+    """With other settings, which are as before in the end."""
+    client = api("admin")
+    before = {name: client.get("configurations").json()[name]["value"] for name in values}
+    assert client.put("configurations", json=values).status_code == 200
+    try:
+        yield client
+    finally:
+        assert client.put("configurations", json=before).status_code == 200

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, changed_settings
 from tests.http.serving import Registry
 
 
@@ -191,3 +191,149 @@ def test_answers_set_no_cookie_and_are_not_kept(api: Api) -> None:
     response = api("admin").get("projects")
     assert "set-cookie" not in response.headers
     assert response.headers["cache-control"] == "no-store"
+
+
+def test_project_is_made_with_its_settings_quota_and_allowlist(api: Api) -> None:
+    body = {
+        "project_name": "full",
+        "metadata": {"public": "T", "severity": "HIGH", "auto_scan": "true", "retention_id": "7", "unknown": "x"},
+        "storage_limit": 5000,
+        "registry_id": None,
+        "cve_allowlist": {"items": [{"cve_id": "CVE-2026-2"}], "expires_at": 1_900_000_000},
+    }
+    assert api("admin").post("projects", json=body).status_code == 201
+    found = api("admin").get("projects/full").json()
+    assert found["metadata"] == {"public": "true", "severity": "high", "auto_scan": "true"}
+    assert found["cve_allowlist"]["items"] == [{"cve_id": "CVE-2026-2"}]
+    assert api("admin").get("projects/full/summary").json()["quota"]["hard"] == {"storage": 5000}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"storage_limit": 0},
+        {"storage_limit": -2},
+        {"metadata": {"public": "maybe"}},
+        {"metadata": {"severity": "awful"}},
+        {"metadata": {"proxy_speed_kb": "fast"}},
+        {"registry_id": 3},
+        {"cve_allowlist": {"items": [{"cve_id": ""}]}},
+    ],
+)
+def test_project_with_a_value_that_it_cannot_have_is_refused(api: Api, wrong: dict[str, object]) -> None:
+    response = api("admin").post("projects", json={"project_name": "wrong", **wrong})
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (400, "BAD_REQUEST")
+    assert api("admin").get("projects/wrong").status_code == 404
+
+
+def test_only_who_may_change_quotas_chooses_one(api: Api) -> None:
+    with changed_settings(api, storage_per_project=7000):
+        for user, name, expected in (("dev", "modest", 7000), ("admin", "greedy", -1)):
+            assert api(user).post("projects", json={"project_name": name, "storage_limit": -1}).status_code == 201
+            assert api(user).get(f"projects/{name}/summary").json()["quota"]["hard"]["storage"] == expected
+
+
+def test_making_projects_can_be_kept_to_administrators(api: Api) -> None:
+    with changed_settings(api, project_creation_restriction="adminonly"):
+        response = api("dev").post("projects", json={"project_name": "mine"})
+        assert (response.status_code, response.json()["errors"][0]["message"]) == (
+            403,
+            "Only system admin can create project",
+        )
+        assert api("admin").post("projects", json={"project_name": "mine"}).status_code == 201
+
+
+def test_robot_makes_projects_with_the_permission_and_the_first_administrator_owns_them(
+    api: Api, registry: Registry
+) -> None:
+    for name, permissions in {
+        "maker": [{"kind": "system", "namespace": "/", "access": [{"resource": "project", "action": "create"}]}],
+        "idler": [{"kind": "project", "namespace": "*", "access": [{"resource": "project", "action": "read"}]}],
+    }.items():
+        wish = {"name": name, "level": "system", "duration": -1, "permissions": permissions}
+        robot = api("admin").post("robots", json=wish).json()
+        client = registry.client(robot["name"], robot["secret"])
+        response = client.post("/api/v2.0/projects", json={"project_name": f"by-{name}"})
+        assert response.status_code == (201 if name == "maker" else 403)
+    assert api("admin").get("projects/by-maker").json()["owner_name"] == "admin"
+
+
+def test_settings_of_a_project_are_changed_and_its_quota_is_not(api: Api) -> None:
+    make(api, "tuned", user="dev", severity="low")
+    body = {"metadata": {"public": "true", "prevent_vul": "1"}, "storage_limit": 5, "project_name": "other"}
+    assert api("stan").put("projects/tuned", json=body).status_code == 403
+    assert api("dev").put("projects/tuned", json=body).status_code == 200
+    assert api("dev").put("projects/tuned", json={"cve_allowlist": {"items": [{"cve_id": "CVE-1"}]}}).status_code == 200
+    found = api("dev").get("projects/tuned").json()
+    assert found["metadata"] == {"public": "true", "severity": "low", "prevent_vul": "true"}
+    assert found["cve_allowlist"]["items"] == [{"cve_id": "CVE-1"}]
+    assert found["update_time"] >= found["creation_time"]
+    assert api("dev").get("projects/tuned/summary").json()["quota"]["hard"]["storage"] == -1
+
+
+def test_metadata_is_added_changed_and_removed_one_by_one(api: Api) -> None:
+    make(api, "meta", user="dev")
+    client, path = api("dev"), "projects/meta/metadatas"
+    assert api("admin").get(f"{path}/").json() == {"public": "false"}
+    assert client.get(f"{path}/").status_code == 403  # no role lists them
+    assert client.post(f"{path}/", json={"auto_scan": "t"}).status_code == 200
+    assert client.post(f"{path}/", json={"auto_scan": "t"}).status_code == 409
+    assert client.get(f"{path}/auto_scan").json() == {"auto_scan": "true"}
+    assert client.put(f"{path}/auto_scan", json={"auto_scan": "false"}).status_code == 200
+    assert client.put(f"{path}/public", json={"public": "true"}).status_code == 200
+    assert api("stan").get("projects/meta").json()["metadata"] == {"public": "true", "auto_scan": "false"}
+    assert client.delete(f"{path}/auto_scan").status_code == 200
+    assert client.get(f"{path}/auto_scan").status_code == 404
+    assert client.delete(f"{path}/public").status_code == 200
+    assert api("stan").get("projects/meta").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("metadatas/", {}),
+        ("metadatas/", {"auto_scan": "true", "severity": "low"}),
+        ("metadatas/", {"unknown": "true"}),
+        ("metadatas/", {"severity": "awful"}),
+    ],
+)
+def test_metadata_that_there_is_not_is_refused(api: Api, path: str, body: dict[str, str]) -> None:
+    assert api("pat").post(f"projects/team/{path}", json=body).status_code == 400
+
+
+def test_metadata_in_the_body_is_that_of_the_address(api: Api) -> None:
+    assert api("pat").put("projects/team/metadatas/public", json={"severity": "low"}).status_code == 400
+    assert api("pat").put("projects/team/metadatas/severity", json={"severity": "low"}).status_code == 404
+
+
+def test_project_tells_whether_it_can_be_deleted(api: Api, registry: Registry) -> None:
+    make(api, "maybe")
+    assert api("admin").get("projects/maybe/_deletable").json() == {"deletable": True}
+    registry.push_image("maybe/app", "1")
+    assert api("admin").get("projects/maybe/_deletable").json() == {
+        "message": "the project contains repositories, can not be deleted"
+    }
+    assert api("gus").get("projects/team/_deletable").status_code == 403
+
+
+def test_summary_tells_of_members_and_quota_to_those_who_may_know(api: Api) -> None:
+    whole = api("gus").get("projects/team/summary").json()
+    counts = {name: whole[name] for name in whole if name.endswith("_count")}
+    assert counts == {
+        "repo_count": 0,
+        "project_admin_count": 1,
+        "maintainer_count": 1,
+        "developer_count": 1,
+        "guest_count": 1,
+        "limited_guest_count": 1,
+    }
+    assert whole["quota"]["used"] == {"storage": 0}
+    assert api(None).get("projects/open/summary").json() == {"repo_count": 0}
+
+
+def test_what_is_done_to_projects_is_on_record(api: Api) -> None:
+    make(api, "noted")
+    api("admin").put("projects/noted", json={"metadata": {"public": "true"}})
+    api("admin").delete("projects/noted")
+    logs = api("admin").get("audit-logs?q=resource=noted,resource_type=project").json()
+    assert [entry["operation"] for entry in logs] == ["delete", "update", "create"]

@@ -1,28 +1,13 @@
 """Settings that administrators change while the registry runs: their form, their rules, and that they take effect."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import jwt
 import pytest
 
 from registry.config import Config
-from tests.api.conftest import Api
+from tests.api.conftest import Api, changed_settings
 from tests.http.serving import PASSWORD, Registry, running
-
-
-@contextmanager
-def changed(api: Api, **values: object) -> Iterator[httpx.Client]:
-    """With other settings, which are as before in the end."""
-    client = api("admin")
-    before = {name: client.get("configurations").json()[name]["value"] for name in values}
-    assert client.put("configurations", json=values).status_code == 200
-    try:
-        yield client
-    finally:
-        assert client.put("configurations", json=before).status_code == 200
 
 
 def test_every_setting_is_shown_with_its_value_and_no_secret_is(api: Api) -> None:
@@ -42,7 +27,7 @@ def test_settings_are_for_administrators(api: Api) -> None:
 
 
 def test_some_are_changed_and_the_others_stay(api: Api) -> None:
-    with changed(api, banner_message="hello", session_timeout="90", ldap_verify_cert="false") as client:
+    with changed_settings(api, banner_message="hello", session_timeout="90", ldap_verify_cert="false") as client:
         found = client.get("configurations").json()
         assert found["banner_message"]["value"] == "hello"
         assert found["session_timeout"]["value"] == 90
@@ -108,7 +93,7 @@ def test_what_the_registry_was_started_with_stands_above(tmp_path: Path) -> None
 
 
 def test_tokens_last_as_long_as_is_set(api: Api, registry: Registry) -> None:
-    with changed(api, token_expiration=7):
+    with changed_settings(api, token_expiration=7):
         token = registry.token("dev", "repository:team/app:pull")
         claims = jwt.decode(token, options={"verify_signature": False})
         assert claims["exp"] - claims["iat"] == 7 * 60
@@ -117,7 +102,7 @@ def test_tokens_last_as_long_as_is_set(api: Api, registry: Registry) -> None:
 def test_registry_that_is_read_only_takes_nothing_and_gives_everything(api: Api, registry: Registry) -> None:
     registry.push_image("team/frozen", "1")
     digest = registry.client("dev").head("/v2/team/frozen/manifests/1").headers["docker-content-digest"]
-    with changed(api, read_only=True) as admin:
+    with changed_settings(api, read_only=True) as admin:
         assert registry.client("dev").get("/v2/team/frozen/manifests/1").status_code == 200
         assert registry.client("dev").post("/service/token", data={}).status_code == 400
         for refused in (
@@ -138,7 +123,7 @@ def test_robots_have_the_prefix_that_is_set(api: Api, registry: Registry) -> Non
     wish = {"name": "pre", "level": "project", "duration": -1, "permissions": permissions}
     made = api("admin").post("robots", json=wish).json()
     assert made["name"] == "robot$team+pre"
-    with changed(api, robot_name_prefix="bot-"):
+    with changed_settings(api, robot_name_prefix="bot-"):
         assert registry.client("bot-team+pre", made["secret"]).get("/v2/").status_code == 200
         assert registry.client("robot$team+pre", made["secret"]).get("/v2/").status_code == 401
         user = {"username": "bot-x", "password": PASSWORD, "email": "bot@example.com", "realname": "Bot"}
@@ -146,6 +131,6 @@ def test_robots_have_the_prefix_that_is_set(api: Api, registry: Registry) -> Non
 
 
 def test_changes_are_on_record_without_values(api: Api) -> None:
-    with changed(api, banner_message="unheard"):
+    with changed_settings(api, banner_message="unheard"):
         found = api("admin").get("auditlog-exts?q=resource_type=configuration&page_size=1").json()
     assert found[0]["operation_description"] == "update configuration: banner_message"

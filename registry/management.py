@@ -1,0 +1,64 @@
+"""The management API, put together."""
+
+from registry.api.allowlists import AllowlistEndpoints
+from registry.api.audit import AuditEndpoints
+from registry.api.groups import GroupEndpoints
+from registry.api.labels import LabelEndpoints
+from registry.api.members import MemberEndpoints
+from registry.api.metadatas import MetadataEndpoints
+from registry.api.old_robots import OldRobotEndpoints
+from registry.api.projects import ProjectEndpoints
+from registry.api.quotas import QuotaEndpoints
+from registry.api.robots import RobotEndpoints
+from registry.api.rules import ManagementEndpoints
+from registry.api.settings import SettingEndpoints
+from registry.api.system import SystemEndpoints
+from registry.api.users import UserEndpoints
+from registry.config import Config
+from registry.core.allowlists import Allowlists
+from registry.core.audit import Audit
+from registry.core.groups import Groups
+from registry.core.labels import Labels
+from registry.core.members import Memberships
+from registry.core.new_projects import NewProjects
+from registry.core.overviews import Overviews
+from registry.core.people import People
+from registry.core.project_quotas import ProjectQuotas
+from registry.core.project_settings import ProjectSettings
+from registry.core.robots import Robots
+from registry.core.setting_rules import Value
+from registry.core.settings import Settings
+from registry.parts import Parts
+
+
+def management(parts: Parts) -> ManagementEndpoints:
+    """Its endpoints, each with the rules behind it."""
+    database, robots = parts.database, Robots(parts.database)
+    settings = Settings(database, _fixed_settings(parts.config))
+    new_projects = NewProjects(database, parts.access, quota=parts.config.quota_bytes)
+    project_settings, memberships = ProjectSettings(database), Memberships(database)
+    overviews = Overviews(database, parts.store, parts.access, parts.blob_folder)
+    return ManagementEndpoints(
+        system=SystemEndpoints(overviews, settings, parts.origin, "filesystem" if parts.blob_folder else "s3"),
+        projects=ProjectEndpoints(parts.projects, new_projects, project_settings, memberships),
+        metadatas=MetadataEndpoints(project_settings),
+        members=MemberEndpoints(memberships),
+        groups=GroupEndpoints(Groups(database)),
+        quotas=QuotaEndpoints(ProjectQuotas(database)),
+        audit=AuditEndpoints(Audit(database, parts.access)),
+        robots=RobotEndpoints(robots, parts.gate),
+        old_robots=OldRobotEndpoints(robots),
+        labels=LabelEndpoints(Labels(database), parts.gate),
+        users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
+        settings=SettingEndpoints(settings),
+        allowlists=AllowlistEndpoints(Allowlists(database)),
+    )
+
+
+def _fixed_settings(config: Config) -> dict[str, Value]:
+    """What administrators cannot change while the registry runs, because it was started so."""
+    fixed = {
+        "token_expiration": config.token_seconds and -(-config.token_seconds // 60),
+        "storage_per_project": config.quota_bytes,
+    }
+    return {name: value for name, value in fixed.items() if value is not None}

@@ -1,0 +1,35 @@
+"""What the endpoints of all sides are made of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from auth.access import Access
+from auth.accounts import Accounts
+from auth.tokens import TokenIssuer
+from registry.config import Config
+from registry.core.gate import Gate
+from registry.core.projects import Projects
+from registry.core.pulls import Pulls
+from registry.web import Origin
+from storage.blobs import BlobStore
+from storage.metadata.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`blob_folder` is where the blobs are on a disk, None where they are elsewhere."""
+
+    config: Config
+    database: Database
+    store: BlobStore
+    blob_folder: Path | None
+    origin: Origin
+    access: Access
+    issuer: TokenIssuer
+    accounts: Accounts
+    projects: Projects
+    pulls: Pulls
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.database, self.access, self.projects)
