@@ -27,6 +27,7 @@ from registry.core.cleaning import Cleaning, Rules, renewal
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
 from registry.core.manifests import Manifests
+from registry.core.natures import fill_in
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
@@ -95,6 +96,7 @@ def prepare(config: Config) -> FirstStart | None:
         share_between_workers(config.data / "metrics")
     with serving(config.data), closing(open_database(config)) as database:
         must_be_ours(database, open_storage(config), storage_url(config))
+        fill_in(database)
         return _first_start(database, config)
 
 

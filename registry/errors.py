@@ -15,6 +15,7 @@ that is raised is a bug and becomes a 500 with no detail.
     +-- Conflict                                          409
     +-- BlobTooLarge, ManifestTooLarge                    413
     +-- PreconditionFailed                                412
+    |   +-- TagImmutable, StillReferenced
     +-- TooManyTags                                       414
     +-- UnsupportedMediaType                              415
     +-- UploadRangeInvalid, RangeNotSatisfiable           416
@@ -179,6 +180,16 @@ class PreconditionFailed(RegistryError):
     """What is asked for is well-formed and permitted, but the state of things does not allow it."""
 
     status, code = 412, "PRECONDITION"
+
+
+class TagImmutable(PreconditionFailed):
+    """A rule of the project keeps the tag where it is."""
+
+
+class StillReferenced(PreconditionFailed):
+    """An artifact that an index needs cannot go before it."""
+
+    code = "VIOLATE_FOREIGN_KEY_CONSTRAINT"
 
 
 class TooManyTags(RegistryError):

@@ -1,23 +1,33 @@
 """The management API, put together."""
 
+from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
+from registry.api.artifacts import ArtifactEndpoints
 from registry.api.audit import AuditEndpoints
 from registry.api.groups import GroupEndpoints
+from registry.api.icons import IconEndpoints
+from registry.api.immutable_rules import ImmutableRuleEndpoints
 from registry.api.labels import LabelEndpoints
 from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.quotas import QuotaEndpoints
+from registry.api.repositories import RepositoryEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.rules import ManagementEndpoints
 from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
 from registry.api.users import UserEndpoints
 from registry.config import Config
+from registry.core.additions import Additions
 from registry.core.allowlists import Allowlists
+from registry.core.artifact_changes import ArtifactChanges
+from registry.core.artifacts import Artifacts
 from registry.core.audit import Audit
+from registry.core.blobs import Blobs
 from registry.core.groups import Groups
+from registry.core.immutability import ImmutableRules
 from registry.core.labels import Labels
 from registry.core.members import Memberships
 from registry.core.new_projects import NewProjects
@@ -25,6 +35,7 @@ from registry.core.overviews import Overviews
 from registry.core.people import People
 from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
+from registry.core.repositories import Repositories
 from registry.core.robots import Robots
 from registry.core.setting_rules import Value
 from registry.core.settings import Settings
@@ -38,6 +49,7 @@ def management(parts: Parts) -> ManagementEndpoints:
     new_projects = NewProjects(database, parts.access, quota=parts.config.quota_bytes)
     project_settings, memberships = ProjectSettings(database), Memberships(database)
     overviews = Overviews(database, parts.store, parts.access, parts.blob_folder)
+    artifacts = Artifacts(database, Blobs(database, parts.store, parts.access))
     return ManagementEndpoints(
         system=SystemEndpoints(overviews, settings, parts.origin, "filesystem" if parts.blob_folder else "s3"),
         projects=ProjectEndpoints(parts.projects, new_projects, project_settings, memberships),
@@ -52,6 +64,11 @@ def management(parts: Parts) -> ManagementEndpoints:
         users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),
+        repositories=RepositoryEndpoints(Repositories(database, access=parts.access)),
+        artifacts=ArtifactEndpoints(artifacts, ArtifactChanges(database), parts.gate),
+        additions=AdditionEndpoints(Additions(database, artifacts), artifacts),
+        icons=IconEndpoints(),
+        immutable_rules=ImmutableRuleEndpoints(ImmutableRules(database)),
     )
 
 

@@ -5,15 +5,20 @@
 
 from dataclasses import dataclass
 
+from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
+from registry.api.artifacts import ArtifactEndpoints
 from registry.api.audit import AuditEndpoints
 from registry.api.groups import GroupEndpoints
+from registry.api.icons import IconEndpoints
+from registry.api.immutable_rules import ImmutableRuleEndpoints
 from registry.api.labels import LabelEndpoints
 from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.quotas import QuotaEndpoints
+from registry.api.repositories import RepositoryEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
@@ -39,6 +44,11 @@ class ManagementEndpoints:
     users: UserEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
+    repositories: RepositoryEndpoints
+    artifacts: ArtifactEndpoints
+    additions: AdditionEndpoints
+    icons: IconEndpoints
+    immutable_rules: ImmutableRuleEndpoints
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -56,6 +66,9 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_robots(to),
         *_labels(to),
         *_users(to),
+        *_repositories(to),
+        *_artifacts(to),
+        *_immutable_rules(to),
     ]
 
 
@@ -178,4 +191,46 @@ def _users(to: ManagementEndpoints) -> list[Rule]:
         on("PUT", f"{user}/sysadmin", to.users.put_sysadmin, needs=InSystem("user:update")),
         on("PUT", f"{user}/password", to.users.put_password, needs=OfObject("user:update")),
         on("PUT", f"{user}/cli_secret", to.users.put_cli_secret, needs=OfObject("user:update")),
+    ]
+
+
+def _repositories(to: ManagementEndpoints) -> list[Rule]:
+    of_project = "/projects/{project_name}/repositories"
+    repository = of_project + "/{repository}"
+    return [
+        on("GET", "/repositories", to.repositories.index, needs=Entry.GUEST),
+        on("GET", of_project, to.repositories.index_of_project, needs=InProject("repository:list")),
+        on("GET", repository, to.repositories.get, needs=InProject("repository:read")),
+        on("PUT", repository, to.repositories.put, needs=InProject("repository:update")),
+        on("DELETE", repository, to.repositories.delete, needs=InProject("repository:delete")),
+    ]
+
+
+def _artifacts(to: ManagementEndpoints) -> list[Rule]:
+    all_of_them, addition, reports = ARTIFACT.rpartition("/")[0], f"{ARTIFACT}/additions", to.additions.reports
+    return [
+        on("GET", "/projects/{project}/artifacts", to.artifacts.index_of_project, needs=InProject("artifact:list")),
+        on("GET", all_of_them, to.artifacts.index, needs=InProject("artifact:list")),
+        on("POST", all_of_them, to.artifacts.copy, needs=InProject("artifact:create")),
+        on("GET", ARTIFACT, to.artifacts.get, needs=InProject("artifact:read")),
+        on("DELETE", ARTIFACT, to.artifacts.delete, needs=InProject("artifact:delete")),
+        on("GET", f"{ARTIFACT}/tags", to.artifacts.tags, needs=InProject("tag:list")),
+        on("POST", f"{ARTIFACT}/tags", to.artifacts.add_tag, needs=InProject("tag:create")),
+        on("DELETE", ARTIFACT + "/tags/{tag}", to.artifacts.delete_tag, needs=InProject("tag:delete")),
+        on("GET", f"{ARTIFACT}/accessories", to.artifacts.accessories, needs=InProject("accessory:list")),
+        on("GET", f"{addition}/vulnerabilities", reports, needs=InProject("artifact-addition:read")),
+        on("GET", f"{addition}/sbom", reports, needs=InProject("artifact-addition:read")),
+        on("GET", addition + "/{addition}", to.additions.get, needs=InProject("artifact-addition:read")),
+        on("GET", "/icons/{digest}", to.icons.get, needs=Entry.ANYBODY),
+    ]
+
+
+def _immutable_rules(to: ManagementEndpoints) -> list[Rule]:
+    of_project = "/projects/{project}/immutabletagrules"
+    rule = of_project + "/{rule_id}"
+    return [
+        on("GET", of_project, to.immutable_rules.index, needs=InProject("immutable-tag:list")),
+        on("POST", of_project, to.immutable_rules.post, needs=InProject("immutable-tag:create")),
+        on("PUT", rule, to.immutable_rules.put, needs=InProject("immutable-tag:update")),
+        on("DELETE", rule, to.immutable_rules.delete, needs=InProject("immutable-tag:delete")),
     ]

@@ -6,6 +6,8 @@ from typing import Literal
 
 from auth.access import Actor
 from registry.core import audit, quotas, repositories
+from registry.core.immutability import must_be_movable, must_be_removable, must_lose_no_tag
+from registry.core.natures import nature_of
 from registry.core.repositories import Repository
 from registry.errors import (
     DigestInvalid,
@@ -69,7 +71,8 @@ class Manifests:
         """Store a manifest and point the tags to it, all or nothing.
 
         `extra_tags` come with a reference that is a digest (distribution spec, section "Pushing Manifests"). Raises
-        `DigestInvalid`, `ManifestInvalid`, `ManifestBlobUnknown`, `NameUnknown`, `QuotaExceeded`, `TooManyTags`.
+        `DigestInvalid`, `ManifestInvalid`, `ManifestBlobUnknown`, `NameUnknown`, `QuotaExceeded`, `TagImmutable`,
+        `TooManyTags`.
         """
         digest = Digest.of(content, reference.digest.algorithm if reference.digest else "sha256")
         if reference.digest not in (None, digest):
@@ -85,6 +88,7 @@ class Manifests:
             with quotas.within(tx, row.id):
                 manifest_id = store(tx, row.id, digest, manifest, content, now=now)
             for tag in wanted:
+                must_be_movable(tx, row, tag, manifest_id)
                 tags.point(tx, row.id, tag, manifest_id, now, user_name=actor.name or None)
             audit.record(
                 tx,
@@ -120,17 +124,19 @@ class Manifests:
         return found[:count], len(found) > count
 
     def delete(self, actor: Actor, repository: Repository, reference: Reference) -> None:
-        """Remove a tag, or a manifest with all tags that point to it. Raises `NameUnknown`, `ManifestUnknown`.
+        """Remove a tag, or a manifest with all tags that point to it. Raises `NameUnknown`, `ManifestUnknown`,
+        `TagImmutable`.
 
         Both can be restored until they are cleaned up.
         """
         with self._database.write() as tx:
             now = self._clock()
-            record = must_exist(tx, repository, reference)
+            row, record = repositories.must_exist(tx, repository), must_exist(tx, repository, reference)
             if reference.tag:
-                row = repositories.must_exist(tx, repository)
+                must_be_removable(tx, row, [reference.tag])
                 tags.remove(tx, row.id, reference.tag, now, user_name=actor.name or None)
             else:
+                must_lose_no_tag(tx, row, record.id)
                 manifests.delete_softly(tx, record.id, now, user_name=actor.name or None)
             audit.record(
                 tx,
@@ -194,6 +200,7 @@ def store(
             annotations=manifest.annotations,
             content=content,
             references={str(r.digest): r.kind == "manifest" for r in manifest.references},
+            nature=nature_of(tx, repository_id, manifest, len(content)),
             now=now,
             pushed_at=pushed_at,
         )

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from auth.access import Access, Actor
+from registry.core import audit
+from registry.core.filters import filtered
+from registry.core.immutability import must_lose_no_tag
 from registry.core.permissions import must_be_allowed_to_list
 from registry.errors import NameUnknown, NotFound
 from registry.oci.names import RepositoryName
@@ -11,8 +14,9 @@ from storage.clock import now_ms
 from storage.metadata import deletions, projects, repositories
 from storage.metadata.database import Database, Transaction
 from storage.metadata.deletions import DeletedRepository
+from storage.metadata.listings import Listing
 from storage.metadata.projects import ProjectRecord
-from storage.metadata.repositories import RepositoryRecord, RepositorySize
+from storage.metadata.repositories import ListedRepository, RepositoryRecord, RepositorySize
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,11 @@ class Catalog:
 
 
 class Repositories:
-    """Repositories, as an administrator manages them."""
+    """Repositories, as people manage them."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, database: Database, *, access: Access | None = None, clock: Callable[[], int] = now_ms) -> None:
         self._database = database
+        self._access = access or Access()
         self._clock = clock
 
     def named(self, name: RepositoryName) -> Repository:
@@ -94,7 +99,7 @@ class Repositories:
         return found[:count], len(found) > count
 
     def delete(self, actor: Actor, repository: Repository) -> RepositorySize:
-        """Remove all manifests and tags of a repository; tells how many. Raises `NotFound`.
+        """Remove all manifests and tags of a repository; tells how many. Raises `NotFound`, `TagImmutable`.
 
         They can be restored until they are cleaned up.
         """
@@ -102,11 +107,54 @@ class Repositories:
             row = find(tx, repository)
             if row is None or not repositories.holds_manifests(tx, row.id):
                 raise NotFound(f"repository '{repository.name}' does not exist")
+            must_lose_no_tag(tx, row)
             manifests, tags = repositories.delete_softly(tx, row.id, self._clock(), user_name=actor.name or None)
+            _record(tx, actor, "delete", repository)
         return RepositorySize(row.name, manifests, tags)
+
+    def page(self, actor: Actor, listing: Listing) -> tuple[list[ListedRepository], int]:
+        """A page of the repositories that somebody may see, and how many there are. Raises `BadQuery`."""
+        with self._database.read() as tx, filtered():
+            return repositories.list_page(tx, listing, sight=self._access.sight(actor, "repository:list"))
+
+    def page_of_project(self, project_id: int, listing: Listing) -> tuple[list[ListedRepository], int]:
+        """Those of a project. Raises `BadQuery`."""
+        with self._database.read() as tx, filtered():
+            return repositories.list_page(tx, listing, project_id=project_id)
+
+    def get(self, repository: Repository) -> ListedRepository:
+        """Raises `NotFound`."""
+        with self._database.read() as tx:
+            return must_be_known(tx, repository)
+
+    def describe(self, actor: Actor, repository: Repository, description: str) -> None:
+        """Say what it is for. Raises `NotFound`."""
+        with self._database.write() as tx:
+            repositories.describe(tx, must_be_known(tx, repository).id, description, self._clock())
+            _record(tx, actor, "update", repository)
 
     def list(self, *, after: str, count: int) -> tuple[list[RepositorySize], bool]:
         """Up to `count` repositories that hold something, after the name `after`, and whether there are more."""
         with self._database.read() as tx:
             found = repositories.list_sizes(tx, after=after, count=count + 1)
         return found[:count], len(found) > count
+
+
+def must_be_known(tx: Transaction, repository: Repository) -> ListedRepository:
+    """A repository that holds something. Raises `NotFound`."""
+    row = find(tx, repository)
+    listed = repositories.find_listed(tx, row.id) if row else None
+    if listed is None:
+        raise NotFound(f"repository {repository.name} not found")
+    return listed
+
+
+def _record(tx: Transaction, actor: Actor, operation: str, repository: Repository) -> None:
+    audit.record(
+        tx,
+        actor,
+        operation=operation,
+        resource_type="repository",
+        resource=str(repository.name),
+        project_id=repository.project.id,
+    )

@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auth.access import Actor
+from registry.core.immutability import must_be_movable
 from registry.core.manifests import Sparse, may_lack
 from registry.core.repositories import Repository, must_have_existed
 from registry.core.tags import no_such_tag
 from registry.errors import Conflict, NotFound
-from registry.oci.bounds import Bounds
+from registry.oci.bounds import STORED
 from registry.oci.manifests import Manifest
 from storage.clock import now_ms
 from storage.digest import Digest
@@ -25,8 +26,6 @@ from storage.metadata.repositories import RepositoryRecord
 from storage.metadata.tags import TagOf
 
 _NAMED = 10  # digests or tags in one message
-# What is stored kept to the bounds of its time, which may be narrower by now.
-_STORED = Bounds(depth=256, descriptors=2**31, annotations=2**31, annotation_bytes=2**31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,7 @@ class Restoring:
             target = _must_be_left(tx, row, digest)
             chosen = _with_kin(tx, row.id, target)
             missing = self._bring_back(tx, row.id, chosen, now, force=force)
+            must_be_movable(tx, row, tag, target.id)
             tags.point(tx, row.id, tag, target.id, now, user_name=actor.name or None)
         return Restored([each.digest for each in chosen], {tag: digest}, missing=missing)
 
@@ -92,7 +92,7 @@ class Restoring:
             lost = _tags_lost_with(tx, row.id, chosen)
             left = _set_anew(tx, row.id, lost)
             back = {name: tag for name, tag in lost.items() if name not in left}
-            _set_tags(tx, row.id, back, now, actor)
+            _set_tags(tx, row, back, now, actor)
         return Restored(
             [each.digest for each in chosen], {name: tag.digest for name, tag in back.items()}, sorted(left), missing
         )
@@ -113,7 +113,7 @@ class Restoring:
             chosen = _deleted_with_repository(tx, row.id, row.deleted_at, lost.values())
             _must_be_whole(row, chosen, removed, _set_anew(tx, row.id, lost), force=force)
             missing = self._bring_back(tx, row.id, chosen, now, force=force)
-            _set_tags(tx, row.id, lost, now, actor)
+            _set_tags(tx, row, lost, now, actor)
             rows.mark_deleted(tx, row.id, None)
         return Restored(
             [each.digest for each in chosen], {tag.name: tag.digest for tag in lost.values()}, missing=missing
@@ -142,7 +142,7 @@ class Restoring:
         missing: dict[str, bool] = {}
         for each in chosen:
             if each.id in lacking:
-                document = Manifest.parse(each.media_type, manifests.content(tx, each.id), _STORED)
+                document = Manifest.parse(each.media_type, manifests.content(tx, each.id), STORED)
                 for named in document.references:
                     if named.required and str(named.digest) in lacking[each.id]:
                         missing[str(named.digest)] = may_lack(self._sparse, named)
@@ -247,15 +247,16 @@ def _must_be_whole(
         raise Conflict(f"these tags have been set anew: {_some(names)}; force it to move them back", names)
 
 
-def _set_tags(tx: Transaction, repository_id: int, lost: Mapping[str, RemovedTag], now: int, actor: Actor) -> None:
-    """Let tags point to the manifests that they had."""
-    here = tags.find_many(tx, repository_id, lost)
+def _set_tags(tx: Transaction, row: RepositoryRecord, lost: Mapping[str, RemovedTag], now: int, actor: Actor) -> None:
+    """Let tags point to the manifests that they had. Raises `TagImmutable`."""
+    here = tags.find_many(tx, row.id, lost)
     new = [TagOf(tag.name, tag.manifest_id, tag.digest) for tag in lost.values() if tag.manifest_id is not None]
     user_name = actor.name or None
-    tags.add_all(tx, repository_id, [tag for tag in new if tag.name not in here], now, user_name=user_name)
+    tags.add_all(tx, row.id, [tag for tag in new if tag.name not in here], now, user_name=user_name)
     for tag in new:
         if tag.name in here:
-            tags.point(tx, repository_id, tag.name, tag.manifest_id, now, user_name=user_name)
+            must_be_movable(tx, row, tag.name, tag.manifest_id)
+            tags.point(tx, row.id, tag.name, tag.manifest_id, now, user_name=user_name)
 
 
 def _some(names: Sequence[str]) -> str:

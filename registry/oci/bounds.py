@@ -19,3 +19,5 @@ class Bounds:
 
 
 USUAL = Bounds()
+STORED = Bounds(depth=256, descriptors=2**31, annotations=2**31, annotation_bytes=2**31)
+"""For what is stored: it kept to the bounds of its time, which may be narrower by now."""

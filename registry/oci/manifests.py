@@ -12,6 +12,7 @@ import msgspec
 
 from registry.errors import ManifestInvalid
 from registry.oci import media_types
+from registry.oci.artifacts import kind_of
 from registry.oci.bounds import USUAL, Bounds
 from registry.oci.descriptors import (
     Descriptor,
@@ -42,13 +43,20 @@ class Manifest:
     """What the registry needs to know of a manifest; its bytes are kept beside it, untouched.
 
     `references` has one entry for each digest and kind, in the document's order, and leaves the subject out.
+    `config_type` is the media type of its config, if it has one.
     """
 
     media_type: str
     artifact_type: str | None
+    config_type: str | None
     subject: Digest | None
     annotations: dict[str, str]
     references: tuple[Descriptor, ...]
+
+    @property
+    def kind(self) -> str:
+        """What it is of, such as `IMAGE`."""
+        return kind_of(self.media_type, self.config_type, self.artifact_type)
 
     @classmethod
     def parse(cls, content_type: str | None, content: bytes, bounds: Bounds = USUAL) -> "Manifest":
@@ -61,9 +69,11 @@ class Manifest:
         must_be_spelled(document, _FIELDS, "the manifest")
         media_type = _media_type(content_type, document)
         _must_have_shape(document, media_type)
+        config_type = _config_type(document, bounds)
         return cls(
             media_type=media_type,
-            artifact_type=_artifact_type(document, bounds),
+            artifact_type=_artifact_type(document) or config_type,
+            config_type=config_type,
             subject=_subject(document, bounds),
             annotations=parse_annotations(document, "the manifest", bounds),
             references=_distinct(_references(document, bounds)),
@@ -128,11 +138,16 @@ def _must_have_shape(document: Mapping[str, object], media_type: str) -> None:
         raise ManifestInvalid("the manifest's schemaVersion is not 2")
 
 
-def _artifact_type(document: Mapping[str, object], bounds: Bounds) -> str | None:
-    """The document's own, else that of an image's configuration (distribution spec, section "Listing Referrers")."""
-    stated, config = document.get("artifactType"), document.get("config")
-    if stated not in (None, ""):
-        return parse_media_type(stated, "artifactType")
+def _artifact_type(document: Mapping[str, object]) -> str | None:
+    """The document's own; without one that of an image's configuration counts (distribution spec, section "Listing
+    Referrers").
+    """
+    stated = document.get("artifactType")
+    return parse_media_type(stated, "artifactType") if stated not in (None, "") else None
+
+
+def _config_type(document: Mapping[str, object], bounds: Bounds) -> str | None:
+    config = document.get("config")
     return parse_descriptor(config, "config", bounds).media_type if config is not None else None
 
 

@@ -6,7 +6,7 @@ so knows it. No tag points to it.
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
@@ -38,8 +38,31 @@ class ReferrerRecord:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What a manifest is of, as Harbor calls it; the type of its config; bytes with all that it names."""
+
+    kind: str
+    config_media_type: str | None
+    total_size: int
+
+
 _HEAD = select(manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.size)
 IS_LIVE = manifests.c.deleted_at.is_(None)
+_parent, _subject = manifests.alias("parent"), manifests.alias("subject")
+IS_NAMED = (
+    exists()
+    .where(manifest_references.c.digest == manifests.c.digest, manifest_references.c.is_manifest)
+    .where(manifest_references.c.repository_id == manifests.c.repository_id)
+    .where(_parent.c.id == manifest_references.c.manifest_id, _parent.c.deleted_at.is_(None))
+)
+"""Whether an index of the repository names the manifest."""
+HAS_SUBJECT = (
+    exists()
+    .where(_subject.c.repository_id == manifests.c.repository_id, _subject.c.digest == manifests.c.subject)
+    .where(_subject.c.deleted_at.is_(None))
+)
+"""Whether the manifest is about one in its repository."""
 _HERE = manifests.c.repository_id == bindparam("repository_id")
 _BY_DIGEST = _HEAD.where(_HERE, IS_LIVE, manifests.c.digest == bindparam("digest"))
 _BURIED = select(manifests.c.id).where(_HERE, manifests.c.digest == bindparam("digest"))
@@ -88,6 +111,27 @@ def present(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[
     return found
 
 
+def total_size(tx: Connection, repository_id: int, digests: Iterable[str]) -> int:
+    """Bytes of those manifests that the repository has, with all that they name."""
+    wanted = list(digests)
+    own = select(func.coalesce(func.sum(func.coalesce(manifests.c.total_size, manifests.c.size)), 0)).where(
+        manifests.c.repository_id == repository_id, IS_LIVE
+    )
+    batches = (wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH))
+    return sum(int(tx.execute(own.where(manifests.c.digest.in_(batch))).scalar_one()) for batch in batches)
+
+
+def list_natureless(tx: Connection, count: int) -> list[tuple[int, int, str, bytes]]:
+    """Manifests from before there were natures: id, repository, media type and content; the oldest first."""
+    columns = manifests.c.id, manifests.c.repository_id, manifests.c.media_type, manifests.c.content
+    chosen = select(*columns).where(manifests.c.kind.is_(None)).order_by(manifests.c.id).limit(count)
+    return [(row[0], row[1], row[2], bytes(row[3])) for row in tx.execute(chosen)]
+
+
+def set_nature(tx: Connection, manifest_id: int, nature: Nature) -> None:
+    tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(asdict(nature)))
+
+
 def add(
     tx: Connection,
     repository_id: int,
@@ -100,6 +144,7 @@ def add(
     content: bytes,
     references: Mapping[str, bool],
     now: int,
+    nature: Nature | None = None,
     pushed_at: int | None = None,
 ) -> int:
     """Insert a manifest and what it names (digest -> whether as a manifest), as yet without a tag; return its id.
@@ -125,6 +170,7 @@ def add(
         "content": content,
         "created_at": created_at,
         "untagged_at": now,
+        **(asdict(nature) if nature else {}),
     }
     manifest_id = insert_row(tx, manifests, values)
     own = {"manifest_id": manifest_id, "repository_id": repository_id}
@@ -179,19 +225,7 @@ def list_untagged_until(tx: Connection, last: int, count: int, *, among: Collect
     """Ids of manifests, `among` these, without a tag since the time `last` or before, which no index of the repository
     names and which are about no manifest in it.
     """
-    parent, subject = manifests.alias("parent"), manifests.alias("subject")
-    is_named = (
-        exists()
-        .where(manifest_references.c.digest == manifests.c.digest, manifest_references.c.is_manifest)
-        .where(manifest_references.c.repository_id == manifests.c.repository_id)
-        .where(parent.c.id == manifest_references.c.manifest_id, parent.c.deleted_at.is_(None))
-    )
-    refers = (
-        exists()
-        .where(subject.c.repository_id == manifests.c.repository_id, subject.c.digest == manifests.c.subject)
-        .where(subject.c.deleted_at.is_(None))
-    )
-    due = select(manifests.c.id).where(IS_LIVE, manifests.c.untagged_at <= last, ~is_named, ~refers)
+    due = select(manifests.c.id).where(IS_LIVE, manifests.c.untagged_at <= last, ~IS_NAMED, ~HAS_SUBJECT)
     if among is not None:
         due = due.where(manifests.c.id.in_(list(among)))
     return list(tx.execute(due.order_by(manifests.c.untagged_at).limit(count)).scalars())

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from storage.metadata.database import upsert
 from storage.metadata.management_tables import artifact_details
-from storage.metadata.tables import manifest_references, manifests, repositories, tags
+from storage.metadata.manifests import IS_NAMED
+from storage.metadata.tables import manifests, repositories, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,8 @@ class PullCount:
 
 
 _THIS = manifests.c.id == bindparam("manifest")
-_IS_CHILD = (
-    exists()
-    .where(manifest_references.c.repository_id == manifests.c.repository_id)
-    .where(manifest_references.c.digest == manifests.c.digest, manifest_references.c.is_manifest)
-)
 # The platform's own image comes after the index that was pulled, and by its digest: that is one pull and not two.
-_PULLED_REPOSITORY = select(manifests.c.repository_id).where(_THIS, manifests.c.untagged_at.is_(None) | ~_IS_CHILD)
+_PULLED_REPOSITORY = select(manifests.c.repository_id).where(_THIS, manifests.c.untagged_at.is_(None) | ~IS_NAMED)
 _COUNT = (
     update(repositories)
     .where(repositories.c.id == _PULLED_REPOSITORY.scalar_subquery())

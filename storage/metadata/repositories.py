@@ -2,13 +2,16 @@
 deleted."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
 
 from storage.metadata import tags as tag_rows
 from storage.metadata.database import insert_if_absent, until_nul
+from storage.metadata.listings import Field, Listing, fetch
+from storage.metadata.manifests import IS_LIVE, IS_NAMED
 from storage.metadata.sights import Sight
-from storage.metadata.tables import manifests, repositories, tags
+from storage.metadata.tables import blobs, manifests, repositories, repository_blobs, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ def find(tx: Connection, name: str) -> RepositoryRecord | None:
 def get_or_create(tx: Connection, project_id: int, name: str, now: int) -> RepositoryRecord:
     found = find(tx, name)
     if found is None:
-        insert_if_absent(tx, repositories, {"project_id": project_id, "name": name, "created_at": now})
+        values = {"project_id": project_id, "name": name, "created_at": now, "updated_at": now}
+        insert_if_absent(tx, repositories, values)
         found = find(tx, name)
     assert found is not None, "the row was inserted in this transaction or is there already"  # noqa: S101
     return found
@@ -75,6 +79,83 @@ def list_sizes(tx: Connection, *, after: str, count: int) -> list[RepositorySize
     listed = select(repositories.c.name, held.scalar_subquery(), tagged.scalar_subquery())
     known = listed.where(repositories.c.name > after, IS_KNOWN)
     return [RepositorySize(*row) for row in tx.execute(known.order_by(repositories.c.name).limit(count))]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRepository:
+    """A known repository of a list. `artifacts` are its manifests, without those that only an index names; times are in
+    milliseconds.
+    """
+
+    id: int
+    project_id: int
+    name: str
+    description: str
+    created_at: int
+    updated_at: int
+    pull_count: int
+    artifacts: int
+
+
+_ARTIFACTS = (
+    select(func.count())
+    .where(manifests.c.repository_id == repositories.c.id, IS_LIVE)
+    .where(manifests.c.untagged_at.is_(None) | ~IS_NAMED)
+    .correlate(repositories)
+    .scalar_subquery()
+)
+_LISTED: Select[Any] = select(*(repositories.c[name] for name in ListedRepository.__slots__[:-1]), _ARTIFACTS)
+_FIELDS = {
+    "id": Field(repositories.c.id, "number"),
+    "repository_id": Field(repositories.c.id, "number"),
+    "project_id": Field(repositories.c.project_id, "number"),
+    "name": Field(repositories.c.name),
+    "description": Field(repositories.c.description),
+    "pull_count": Field(repositories.c.pull_count, "number"),
+    "artifact_count": Field(_ARTIFACTS, "number"),
+    "creation_time": Field(repositories.c.created_at, "time"),
+    "update_time": Field(repositories.c.updated_at, "time"),
+}
+
+
+def list_page(
+    tx: Connection, listing: Listing, *, sight: Sight | None = None, project_id: int | None = None
+) -> tuple[list[ListedRepository], int]:
+    """A page of known repositories, the newest first, and how many there are: of one project, or of those in sight.
+
+    `blob_digest` asks for those that have a blob or a manifest of that digest. Raises `BadFilter`.
+    """
+    chosen = _LISTED.where(IS_KNOWN)
+    if project_id is not None:
+        chosen = chosen.where(repositories.c.project_id == project_id)
+    if sight is not None:
+        chosen = chosen.where(sight.shows(repositories.c.project_id))
+    wanted = listing.wanted("blob_digest")
+    if wanted:
+        chosen = chosen.where(_holds(str(wanted.values[0])))
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-creation_time", "-id"))
+    return [ListedRepository(*row) for row in rows], total
+
+
+def _holds(digest: str) -> ColumnElement[bool]:
+    having_blob = (
+        select(repository_blobs.c.repository_id)
+        .join(blobs, blobs.c.id == repository_blobs.c.blob_id)
+        .where(blobs.c.digest == digest)
+    )
+    is_manifest = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.digest == digest, IS_LIVE)
+    return repositories.c.id.in_(having_blob) | is_manifest
+
+
+def find_listed(tx: Connection, repository_id: int) -> ListedRepository | None:
+    """One as lists show it; None unless it is known."""
+    row = tx.execute(_LISTED.where(repositories.c.id == repository_id, IS_KNOWN)).one_or_none()
+    return ListedRepository(*row) if row else None
+
+
+def describe(tx: Connection, repository_id: int, description: str, now: int) -> None:
+    own = repositories.c.id == repository_id
+    tx.execute(update(repositories).where(own).values(description=description, updated_at=now))
 
 
 def delete_softly(tx: Connection, repository_id: int, now: int, *, user_name: str | None = None) -> tuple[int, int]:

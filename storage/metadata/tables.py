@@ -45,6 +45,9 @@ def _marked(table: str, column: str) -> Index:
     return Index(f"ix_{table}_{column}", column, sqlite_where=is_set, postgresql_where=is_set)
 
 
+_HAS_NO_KIND = text("kind IS NULL")
+
+
 def reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
     return ForeignKey(column, ondelete=ondelete)
 
@@ -122,6 +125,7 @@ repositories = Table(
     Column("description", Text, nullable=False, server_default=EMPTY),
     Column("pull_count", BigInteger, nullable=False, server_default="0"),
     _marked("repositories", "deleted_at"),
+    Index("ix_repositories_created_at", "created_at", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -180,6 +184,9 @@ manifests = Table(
     _marked("manifests", "untagged_at"),
     UniqueConstraint("repository_id", "digest"),
     Index("ix_manifests_subject", "repository_id", "subject", "digest"),
+    # For lists of what is in a repository, the newest first, and for whether there is anything at all.
+    Index("ix_manifests_listed", "repository_id", "deleted_at", "created_at", "id"),
+    Index("ix_manifests_natureless", "id", sqlite_where=_HAS_NO_KIND, postgresql_where=_HAS_NO_KIND),
     sqlite_autoincrement=True,
 )
 

@@ -117,6 +117,12 @@ def list_page(tx: Connection, repository_id: int, *, after: str, count: int) -> 
     return [(TagOf(*row[:3]), row[3]) for row in tx.execute(listed.order_by(tags.c.name).limit(count))]
 
 
+def list_all(tx: Connection, repository_id: int, manifest_id: int | None = None) -> list[str]:
+    """The tags of a repository, or those that point to one manifest of it."""
+    own = select(tags.c.name).where(tags.c.repository_id == repository_id)
+    return list(tx.execute(own if manifest_id is None else own.where(of_manifest(manifest_id))).scalars())
+
+
 def list_names(tx: Connection, repository_id: int, *, after: str, count: int) -> list[str]:
     """Up to `count` tags after the tag `after`, in bytewise order."""
     listed = select(tags.c.name).where(tags.c.repository_id == repository_id, tags.c.name > until_nul(after))

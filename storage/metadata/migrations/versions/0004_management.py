@@ -338,6 +338,15 @@ def _columns() -> None:
     op.add_column("users", sa.Column("comment", sa.Text(), server_default=EMPTY, nullable=False))
     op.add_column("users", sa.Column("source", sa.Text(), server_default="local", nullable=False))
     op.add_column("users", sa.Column("external_id", Name))
+    op.create_index("ix_manifests_listed", "manifests", ["repository_id", "deleted_at", "created_at", "id"])
+    op.create_index(
+        "ix_manifests_natureless",
+        "manifests",
+        ["id"],
+        sqlite_where=sa.text("kind IS NULL"),
+        postgresql_where=sa.text("kind IS NULL"),
+    )
+    op.create_index("ix_repositories_created_at", "repositories", ["created_at", "id"])
     op.create_index("ix_users_email", "users", ["email"], unique=True)
     op.create_index("ix_users_external_id", "users", ["external_id"], unique=True)
     op.execute("UPDATE users SET updated_at = created_at")
@@ -383,5 +392,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_users_external_id", "users")
     op.drop_index("ix_users_email", "users")
+    op.drop_index("ix_repositories_created_at", "repositories")
+    op.drop_index("ix_manifests_natureless", "manifests")
+    op.drop_index("ix_manifests_listed", "manifests")
     for table, column in ADDED:
         op.drop_column(table, column)
