@@ -58,6 +58,7 @@ from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
 from registry.web import Door, Errors, Origin, Threads, run
+from registry.work import workers
 from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import projects as project_rows
@@ -321,7 +322,8 @@ def _blob_folder(config: Config) -> Path | None:
 def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
     """Background work; what has no interval is not done."""
     config, database, store = parts.config, parts.database, parts.store
-    cleaning = Cleaning(database, store, cleaning_rules(config))
+    cleanliness = cleaning_rules(config)
+    cleaning = Cleaning(database, store, cleanliness)
     sweep = Sweep(database, store, expiry_seconds=config.upload_expiry_seconds)
     scrub = Scrub(database, store, bytes_per_second=config.scrub_bytes_per_second, count=metrics.count_scrubbed)
     data = config.data if config.uses_data else None
@@ -332,5 +334,6 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
         Job(parts.pulls.flush, PULLS_SECONDS),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
         Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),
+        *workers(parts, cleanliness, metrics),
     ]
     return [job for job in jobs if job.seconds]

@@ -15,9 +15,10 @@ from registry.api.projects import ProjectEndpoints
 from registry.api.quotas import QuotaEndpoints
 from registry.api.repositories import RepositoryEndpoints
 from registry.api.robots import RobotEndpoints
-from registry.api.rules import ManagementEndpoints
+from registry.api.rules import AUDIT_PURGES, BASE, CLEAN_UPS, ManagementEndpoints
 from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
+from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
 from registry.config import Config
 from registry.core.additions import Additions
@@ -39,6 +40,7 @@ from registry.core.repositories import Repositories
 from registry.core.robots import Robots
 from registry.core.setting_rules import Value
 from registry.core.settings import Settings
+from registry.core.system_jobs import audit_purges, clean_ups
 from registry.parts import Parts
 
 
@@ -61,6 +63,8 @@ def management(parts: Parts) -> ManagementEndpoints:
         robots=RobotEndpoints(robots, parts.gate),
         old_robots=OldRobotEndpoints(robots),
         labels=LabelEndpoints(Labels(database), parts.gate),
+        clean_ups=SystemJobEndpoints(clean_ups(database), BASE + CLEAN_UPS),
+        audit_purges=SystemJobEndpoints(audit_purges(database), BASE + AUDIT_PURGES),
         users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),

@@ -22,10 +22,12 @@ from registry.api.repositories import RepositoryEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
+from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
 from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
+CLEAN_UPS, AUDIT_PURGES = "/system/gc", "/system/purgeaudit"
 ARTIFACT = "/projects/{project_name}/repositories/{repository}/artifacts/{reference}"
 
 
@@ -41,6 +43,8 @@ class ManagementEndpoints:
     robots: RobotEndpoints
     old_robots: OldRobotEndpoints
     labels: LabelEndpoints
+    clean_ups: SystemJobEndpoints
+    audit_purges: SystemJobEndpoints
     users: UserEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
@@ -65,6 +69,8 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_audit(to),
         *_robots(to),
         *_labels(to),
+        *_system_jobs(to.clean_ups, CLEAN_UPS, "garbage-collection"),
+        *_system_jobs(to.audit_purges, AUDIT_PURGES, "purge-audit"),
         *_users(to),
         *_repositories(to),
         *_artifacts(to),
@@ -174,6 +180,19 @@ def _labels(to: ManagementEndpoints) -> list[Rule]:
         on("DELETE", label, to.labels.delete, needs=OfObject("label:delete")),
         on("POST", of_artifact, to.labels.attach, needs=InProject("artifact-label:create")),
         on("DELETE", of_artifact + "/{label_id}", to.labels.detach, needs=InProject("artifact-label:delete")),
+    ]
+
+
+def _system_jobs(jobs: SystemJobEndpoints, path: str, resource: str) -> list[Rule]:
+    run, schedule = path + "/{execution_id}", f"{path}/schedule"
+    return [
+        on("GET", schedule, jobs.get_schedule, needs=InSystem(f"{resource}:read")),
+        on("POST", schedule, jobs.post_schedule, needs=InSystem(f"{resource}:create")),
+        on("PUT", schedule, jobs.put_schedule, needs=InSystem(f"{resource}:update")),
+        on("GET", path, jobs.index, needs=InSystem(f"{resource}:list")),
+        on("GET", run, jobs.get, needs=InSystem(f"{resource}:read")),
+        on("PUT", run, jobs.stop, needs=InSystem(f"{resource}:stop")),
+        on("GET", f"{run}/log", jobs.log, needs=InSystem(f"{resource}:read")),
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from auth.access import Access, Actor
+from registry.core.clocks import HOUR_MS
 from registry.core.filters import filtered
 from storage.clock import now_ms
 from storage.metadata import audit_records, settings
@@ -114,17 +115,18 @@ class Audit:
         with self._database.read() as tx:
             return audit_records.count_until(tx, self._before(hours), events)
 
-    def purge(self, hours: int, events: Collection[str], may_go_on: Callable[[], bool] = lambda: True) -> int:
+    def purge(self, hours: int, events: Collection[str], reached: Callable[[int], None] = lambda _: None) -> int:
         """Drop records that are older than `hours`, of these events or of all where none is named; tells how many.
 
-        It is done in steps, and ends early once `may_go_on` says no.
+        It is done in steps, and `reached` is told how many are gone after each.
         """
         last, gone, dropped = self._before(hours), 0, _BATCH
-        while dropped == _BATCH and may_go_on():
+        while dropped == _BATCH:
             with self._database.write(durable=False) as tx:
                 dropped = audit_records.remove_until(tx, last, events, _BATCH)
             gone += dropped
+            reached(gone)
         return gone
 
     def _before(self, hours: int) -> int:
-        return self._clock() - hours * 3_600_000
+        return self._clock() - hours * HOUR_MS

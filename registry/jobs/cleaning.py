@@ -2,10 +2,13 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from registry.core.cleaning import Cleaning, LeaseLost
+from registry.core.cleaning import Cleaning, LeaseLost, Preview, Rules
 from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped
+from registry.core.executions import Run, WorkFailed
 from registry.core.orphans import Orphans
+from registry.values import size_text
 from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import leases, uploads
@@ -13,6 +16,7 @@ from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 
 SWEEP_AGE_MS = HOUR_MS  # at least: bytes are staged a moment before their session's row is there
+_BUSY_SECONDS = 10
 
 
 def clean_if_due(cleaning: Cleaning, count: Callable[[Freed], None] = lambda _: None) -> Freed | None:
@@ -54,3 +58,47 @@ class Sweep:
     def _is_named(self, text: str) -> bool:
         with self._database.read() as tx:
             return uploads.is_named(tx, text)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUps:
+    """Cleaning up as a run of background work; `count` is told what went."""
+
+    database: Database
+    store: BlobStore
+    rules: Rules
+    count: Callable[[Freed], None] = lambda _: None
+
+    def run(self, run: Run) -> None:
+        """Do what the run's parameters say, or tell what would go. Raises `Interrupted`, `WorkFailed`."""
+        rules = self.rules
+        if run.parameters["delete_untagged"]:
+            rules = replace(rules, untagged=rules.grace if rules.untagged is None else min(rules.grace, rules.untagged))
+        if run.parameters["dry_run"]:
+            freed = Preview(self.database, rules).freed()
+            run.log(f"would free {size_text(freed.freed_bytes)}: {_sum(freed)}")
+        else:
+            freed = self._clean(run, rules)
+            run.log(f"freed {size_text(freed.freed_bytes)}: {_sum(freed)}")
+        run.results |= {
+            "freed_space": freed.freed_bytes,
+            "purged_blobs": freed.blobs,
+            "purged_manifests": freed.manifests,
+        }
+
+    def _clean(self, run: Run, rules: Rules) -> Freed:
+        def reached(_freed: Freed) -> None:
+            run.must_go_on()
+
+        try:
+            freed = Cleaning(self.database, self.store, rules, reached=reached).run(run.execution.trigger.lower())
+        except LeaseLost as error:
+            raise WorkFailed(str(error), retry_after=_BUSY_SECONDS) from None
+        except ClockJumped as error:
+            raise WorkFailed(str(error)) from None
+        self.count(freed)
+        return freed
+
+
+def _sum(freed: Freed) -> str:
+    return f"{freed.manifests} manifests, {freed.blobs} blobs, {freed.uploads} uploads, {freed.objects} objects"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from storage.metadata.database import insert_many
 from storage.metadata.listings import Field, Listing, fetch
@@ -63,7 +63,7 @@ def list_page(
 
 
 def count_until(tx: Connection, last: int, events: Collection[str] = ()) -> int:
-    """How many records are from before that time; with `events`, of these kinds, such as `pull_artifact`."""
+    """How many records are from before that time; with `events`, of these kinds: `pull_artifact`, or all of `pull`."""
     return int(tx.execute(select(func.count()).where(_old(last, events))).scalar_one())
 
 
@@ -74,5 +74,8 @@ def remove_until(tx: Connection, last: int, events: Collection[str], count: int)
 
 
 def _old(last: int, events: Collection[str]) -> ColumnElement[bool]:
-    event = audit_records.c.operation + "_" + audit_records.c.resource_type
-    return and_(audit_records.c.at < last, event.in_(sorted(events)) if events else true())
+    is_old, operation = audit_records.c.at < last, audit_records.c.operation
+    if not events:
+        return is_old
+    names, event = sorted(events), operation + "_" + audit_records.c.resource_type
+    return and_(is_old, or_(operation.in_(names), event.in_(names)))
