@@ -18,6 +18,7 @@ import re
 import secrets
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ ACCESS_SECONDS = 30 * 60
 REFRESH_SECONDS = 90 * 24 * 60 * 60
 MAX_TOKEN = 8 * 1024
 LOOK_SECONDS = 30  # how old the keys in memory may be
+MOST_VERIFIED = 1024
 UNKNOWN_KEY_SECONDS = 1  # ... and when a token names one that is not among them: anybody can make such a token
 
 _ALGORITHM = "ES256"
@@ -176,6 +178,33 @@ class KeyRing:
         return self._clock() - self._looked_at
 
 
+class _Verified:
+    """Payloads of tokens whose signature was found right, the least recently used dropped first. Thread-safe.
+
+    A client sends its token with each request, and a signature takes 170 µs of a core to verify, where this takes 3.
+    Whether the key is still one of ours, and the time, are asked each time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, tuple[str, ec.EllipticCurvePublicKey, _Payload]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, fingerprint: bytes, keys: KeyRing) -> _Payload | None:
+        with self._lock:
+            kept = self._kept.get(fingerprint)
+            if kept is not None:
+                self._kept.move_to_end(fingerprint)
+        if kept is None or keys.verifying(kept[0]) is not kept[1]:
+            return None
+        return kept[2]
+
+    def keep(self, fingerprint: bytes, kid: str, key: ec.EllipticCurvePublicKey, payload: _Payload) -> None:
+        with self._lock:
+            self._kept[fingerprint] = kid, key, payload
+            while len(self._kept) > MOST_VERIFIED:
+                self._kept.popitem(last=False)
+
+
 class TokenIssuer:
     """Issues tokens with the first of `keys` and verifies those of any: so a key is replaced without a gap.
 
@@ -193,6 +222,7 @@ class TokenIssuer:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = KeyRing(keys, reload)
+        self._verified = _Verified()
         self._issuer = issuer
         self._access_audience = service
         self._refresh_audience = f"{service}/refresh"
@@ -234,7 +264,7 @@ class TokenIssuer:
         return token
 
     def _verify(self, token: str, audience: str) -> Claims:
-        payload = _read_payload(self._open(token))
+        payload = self._open(token)
         now = self._clock()
         if payload.iss != self._issuer or payload.aud != audience:
             raise BadToken("the token was issued for another use")
@@ -244,18 +274,25 @@ class TokenIssuer:
             raise BadToken("the token is not valid yet")
         return Claims(payload.sub, payload.ver, payload.access, payload.iat, payload.exp, payload.jti)
 
-    def _open(self, token: str) -> bytes:
+    def _open(self, token: str) -> _Payload:
         """The payload of a token that one of our keys has signed."""
-        if len(token) > MAX_TOKEN or not _COMPACT.fullmatch(token):
+        if len(token) > MAX_TOKEN:
+            raise BadToken("the text is too long for a token")
+        fingerprint = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._verified.find(fingerprint, self._keys)
+        if known:
+            return known
+        if not _COMPACT.fullmatch(token):
             raise BadToken("the text is not a token")
         try:
             header = _JWS.get_unverified_header(token)
             key = self._keys.verifying(header["kid"]) if header.keys() == _HEADER else None
             if key is None:
                 raise BadToken("the token is signed with a key that is not ours")
-            payload: bytes = _JWS.decode(token, key, algorithms=[_ALGORITHM])
+            payload = _read_payload(_JWS.decode(token, key, algorithms=[_ALGORITHM]))
         except jwt.PyJWTError:
             raise BadToken("the token is malformed, or its signature is wrong") from None
+        self._verified.keep(fingerprint, header["kid"], key, payload)
         return payload
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auth import tokens as tokens_module
 from auth.tokens import MAX_TOKEN, BadKey, BadToken, Claims, Grant, SigningKey, TokenIssuer, TokenTooLarge
 
 NOW = 1_800_000_000
@@ -299,6 +300,42 @@ def outcome(verify: Callable[[str], Claims], token: str, *, good: bool, reason: 
     else:
         with pytest.raises(BadToken, match=reason):
             verify(token)
+
+
+def test_signature_is_verified_once_and_the_time_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[str] = []
+    decode = tokens_module._JWS.decode
+
+    def counted(token: str, *arguments: Any, **options: Any) -> bytes:
+        verified.append(token)
+        payload: bytes = decode(token, *arguments, **options)
+        return payload
+
+    monkeypatch.setattr(tokens_module._JWS, "decode", counted)
+    clock = Clock()
+    ours = TokenIssuer([OURS], clock=clock)
+    tokens = [ours.issue("17", version=3, access=[], lifetime=60) for _ in range(2)]
+    assert len({ours.verify(token) for token in tokens * 3}) == 2
+    assert verified == tokens
+    clock.now += 65
+    with pytest.raises(BadToken, match="expired"):
+        ours.verify(tokens[0])
+
+
+def test_access_token_that_was_verified_is_still_no_refresh_token() -> None:
+    ours = issuer()
+    token = ours.issue("17", version=3, access=[])
+    assert ours.verify(token).subject == "17"
+    with pytest.raises(BadToken, match="another use"):
+        ours.verify_refresh(token)
+
+
+def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auth.tokens.MOST_VERIFIED", 2)
+    ours = issuer()
+    for _ in range(4):
+        ours.verify(ours.issue("17", version=3, access=[]))
+    assert len(ours._verified._kept) == 2
 
 
 def test_tokens_of_the_old_key_are_good_until_the_key_is_dropped() -> None:
