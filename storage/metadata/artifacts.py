@@ -147,7 +147,7 @@ def _list(
     for each in listing.filters:
         if each.key in _OTHERS:
             chosen = chosen.where(_OTHERS[each.key](each))
-    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-push_time", "-id"))
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-push_time", "-id"), key=manifests.c.id)
     return [ArtifactRecord(*row) for row in rows], total
 
 

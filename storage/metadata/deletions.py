@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, exists, func, select, update
 
 from storage.metadata import blobs as blob_rows
+from storage.metadata import usage
 from storage.metadata.tables import (
     blobs,
     manifest_references,
@@ -108,8 +109,9 @@ def list_referrers(tx: Connection, repository_id: int, subjects: Collection[int]
 def restore(tx: Connection, repository_id: int, ids: Sequence[int], now: int) -> None:
     """Bring deleted manifests of a repository back, without tags."""
     for chosen in _batches(ids):
-        back = update(manifests).where(manifests.c.id.in_(chosen))
-        tx.execute(back.values(deleted_at=None, untagged_at=now))
+        back = update(manifests).where(manifests.c.id.in_(chosen), _IS_DELETED)
+        restored = tx.execute(back.values(deleted_at=None, untagged_at=now)).rowcount
+        usage.count_manifests(tx, repository_id, restored)
     leased = select(repository_blobs.c.blob_id).where(
         repository_blobs.c.repository_id == repository_id, repository_blobs.c.leased_at.is_not(None)
     )

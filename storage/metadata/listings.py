@@ -61,20 +61,34 @@ def plain(key: str) -> str:
 
 
 def fetch(
-    tx: Connection, chosen: Select[Any], fields: Mapping[str, Field], listing: Listing, *, usual: Sequence[str]
+    tx: Connection,
+    chosen: Select[Any],
+    fields: Mapping[str, Field],
+    listing: Listing,
+    *,
+    usual: Sequence[str],
+    key: ColumnElement[Any] | None = None,
 ) -> tuple[list[Any], int]:
     """The rows of the page and how many rows there are on all pages.
 
-    `usual` is the order where none is asked for; its last field makes any order a total one. Raises `BadFilter`.
+    `usual` is the order where none is asked for, and its last field makes any order a total one. With a `key`, the page
+    is found first and only its rows are looked at: for columns that cost something. Raises `BadFilter`.
     """
     by_key = {plain(name): field for name, field in fields.items()}
     conditions = [_condition(by_key[each.key], each) for each in listing.filters if each.key in by_key]
     filtered = chosen.where(*conditions)
-    total = tx.execute(select(func.count()).select_from(filtered.order_by(None).subquery())).scalar_one()
-    ordered = filtered.order_by(*_order(by_key, [*(listing.sort or ()), *usual]))
-    if listing.size:
-        ordered = ordered.limit(listing.size).offset((max(listing.page, 1) - 1) * listing.size)
-    return list(tx.execute(ordered)), total
+    found = filtered if key is None else filtered.with_only_columns(key)
+    total = tx.execute(select(func.count()).select_from(found.order_by(None).subquery())).scalar_one()
+    order = _order(by_key, [*listing.sort, usual[-1]] if listing.sort else usual)
+    if not listing.size:
+        return list(tx.execute(filtered.order_by(*order))), total
+    first = (max(listing.page, 1) - 1) * listing.size
+    if first >= total:
+        return [], total
+    page = found.order_by(*order).limit(listing.size).offset(first)
+    if key is not None:
+        page = filtered.where(key.in_(list(tx.execute(page).scalars()))).order_by(*order)
+    return list(tx.execute(page)), total
 
 
 def _order(fields: Mapping[str, Field], names: Sequence[str]) -> list[ColumnElement[Any]]:

@@ -118,13 +118,13 @@ _FIELDS = {
 def list_page(tx: Connection, sight: Sight, listing: Listing) -> tuple[list[ListedProject], int]:
     """The projects of a page that are within the sight, and how many there are in all. Raises `BadFilter`."""
     seen = _LISTED.where(sight.shows(projects.c.id))
-    rows, total = fetch(tx, seen, _FIELDS, listing, usual=("name",))
+    rows, total = fetch(tx, seen, _FIELDS, listing, usual=("name",), key=projects.c.id)
     return [ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) for row in rows], total
 
 
 def list_quotas(tx: Connection, listing: Listing) -> tuple[list[ListedProject], int]:
     """A page of all projects, the newest first, to be sorted by what they keep and may keep. Raises `BadFilter`."""
-    rows, total = fetch(tx, _LISTED, _QUOTA_FIELDS, listing, usual=("-creation_time", "-id"))
+    rows, total = fetch(tx, _LISTED, _QUOTA_FIELDS, listing, usual=("-creation_time", "-id"), key=projects.c.id)
     return [ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) for row in rows], total
 
 

@@ -4,14 +4,15 @@ deleted."""
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, update
 
 from storage.metadata import tags as tag_rows
+from storage.metadata import usage
 from storage.metadata.database import insert_if_absent, until_nul
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.manifests import IS_LIVE, IS_NAMED
 from storage.metadata.sights import Sight
-from storage.metadata.tables import blobs, manifests, repositories, repository_blobs, tags
+from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RepositorySize:
 _BY_NAME = select(*(repositories.c[name] for name in RepositoryRecord.__slots__)).where(
     repositories.c.name == bindparam("name")
 )
-IS_KNOWN = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
+IS_KNOWN = repositories.c.manifest_count > literal_column("0")  # as the indexes say it
 
 
 def find(tx: Connection, name: str) -> RepositoryRecord | None:
@@ -56,8 +57,8 @@ def get_or_create(tx: Connection, project_id: int, name: str, now: int) -> Repos
 
 
 def holds_manifests(tx: Connection, repository_id: int) -> bool:
-    live = exists().where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
-    return tx.execute(select(live)).scalar_one()
+    known = select(repositories.c.id).where(repositories.c.id == repository_id, IS_KNOWN)
+    return tx.execute(known).one_or_none() is not None
 
 
 def count_in_project(tx: Connection, project_id: int) -> int:
@@ -74,9 +75,8 @@ def list_names(tx: Connection, sight: Sight, *, after: str, count: int) -> list[
 
 def list_sizes(tx: Connection, *, after: str, count: int) -> list[RepositorySize]:
     """Known repositories after the name `after`, in bytewise order."""
-    held = select(func.count()).where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
     tagged = select(func.count()).where(tags.c.repository_id == repositories.c.id)
-    listed = select(repositories.c.name, held.scalar_subquery(), tagged.scalar_subquery())
+    listed = select(repositories.c.name, repositories.c.manifest_count, tagged.scalar_subquery())
     known = listed.where(repositories.c.name > after, IS_KNOWN)
     return [RepositorySize(*row) for row in tx.execute(known.order_by(repositories.c.name).limit(count))]
 
@@ -123,28 +123,28 @@ def list_page(
 ) -> tuple[list[ListedRepository], int]:
     """A page of known repositories, the newest first, and how many there are: of one project, or of those in sight.
 
-    `blob_digest` asks for those that have a blob or a manifest of that digest. Raises `BadFilter`.
+    `blob_digest` asks for those that have the blob of that digest. Raises `BadFilter`.
     """
     chosen = _LISTED.where(IS_KNOWN)
     if project_id is not None:
         chosen = chosen.where(repositories.c.project_id == project_id)
     if sight is not None:
-        chosen = chosen.where(sight.shows(repositories.c.project_id))
+        seen = select(projects.c.id).where(sight.shows(projects.c.id))
+        chosen = chosen if sight.everything else chosen.where(repositories.c.project_id.in_(seen))
     wanted = listing.wanted("blob_digest")
     if wanted:
         chosen = chosen.where(_holds(str(wanted.values[0])))
-    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-creation_time", "-id"))
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-creation_time", "-id"), key=repositories.c.id)
     return [ListedRepository(*row) for row in rows], total
 
 
 def _holds(digest: str) -> ColumnElement[bool]:
-    having_blob = (
+    having = (
         select(repository_blobs.c.repository_id)
         .join(blobs, blobs.c.id == repository_blobs.c.blob_id)
         .where(blobs.c.digest == digest)
     )
-    is_manifest = exists().where(manifests.c.repository_id == repositories.c.id, manifests.c.digest == digest, IS_LIVE)
-    return repositories.c.id.in_(having_blob) | is_manifest
+    return repositories.c.id.in_(having)
 
 
 def find_listed(tx: Connection, repository_id: int) -> ListedRepository | None:
@@ -163,6 +163,7 @@ def delete_softly(tx: Connection, repository_id: int, now: int, *, user_name: st
     removed = tag_rows.remove_all(tx, tags.c.repository_id == repository_id, now, user_name=user_name)
     live = update(manifests).where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
     deleted = tx.execute(live.values(deleted_at=now)).rowcount
+    usage.count_manifests(tx, repository_id, -deleted)
     mark_deleted(tx, repository_id, now, user_name=user_name)
     return deleted, removed
 

@@ -45,6 +45,11 @@ def _marked(table: str, column: str) -> Index:
     return Index(f"ix_{table}_{column}", column, sqlite_where=is_set, postgresql_where=is_set)
 
 
+def _of_known(name: str, *columns: str) -> Index:
+    is_known = text("manifest_count > 0")
+    return Index(name, *columns, sqlite_where=is_known, postgresql_where=is_known)
+
+
 _HAS_NO_KIND = text("kind IS NULL")
 
 
@@ -124,8 +129,15 @@ repositories = Table(
     Column("updated_at", BigInteger, nullable=False, server_default="0"),
     Column("description", Text, nullable=False, server_default=EMPTY),
     Column("pull_count", BigInteger, nullable=False, server_default="0"),
+    # That are not deleted: one without any is shown to nobody.
+    Column("manifest_count", Integer, nullable=False, server_default="0"),
     _marked("repositories", "deleted_at"),
-    Index("ix_repositories_created_at", "created_at", "id"),
+    # For lists of all that are shown. The first two have the name, so that looking for a part of it reads them alone;
+    # one without it that is as narrow would be preferred for that, and be slower.
+    _of_known("ix_repositories_by_name", "name"),
+    _of_known("ix_repositories_by_created_at", "created_at", "id", "name"),
+    Index("ix_repositories_updated_at", "updated_at", "id"),
+    Index("ix_repositories_pull_count", "pull_count", "id"),
     sqlite_autoincrement=True,
 )
 

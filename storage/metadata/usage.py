@@ -1,6 +1,7 @@
-"""How many bytes each project has in use: each blob once, however many of its repositories have it, and manifests.
+"""How many bytes each project has in use: each blob once, however many of its repositories have it, and manifests; and
+how many manifests each repository has that are not deleted.
 
-The number is kept with every change, in the same transaction. Writers take turns, and the change itself holds the
+The numbers are kept with every change, in the same transaction. Writers take turns, and the change itself holds the
 project's row until the transaction ends: what is found after it is exact.
 """
 
@@ -71,8 +72,30 @@ def charge_manifest(tx: Connection, repository_id: int, size: int) -> None:
     _add(tx, _project_of(repository_id), size)
 
 
+_COUNT = (
+    update(repositories)
+    .where(repositories.c.id == bindparam("repository"))
+    .values(manifest_count=repositories.c.manifest_count + bindparam("more"))
+)
+_COUNT_PUSHED = _COUNT.values(updated_at=bindparam("now"))
+
+
+def count_manifests(tx: Connection, repository_id: int, more: int, *, now: int | None = None) -> None:
+    """Count so many manifests more of a repository, or less; `now` is when it was pushed to."""
+    values = {"repository": repository_id, "more": more}
+    if now is None:
+        tx.execute(_COUNT, values)
+    else:
+        tx.execute(_COUNT_PUSHED, {**values, "now": now})
+
+
 def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
     """Count manifests no longer that are about to go."""
+    live = select(manifests.c.repository_id, func.count()).where(
+        manifests.c.id.in_(list(manifest_ids)), manifests.c.deleted_at.is_(None)
+    )
+    for repository_id, count in tx.execute(live.group_by(manifests.c.repository_id)).all():
+        count_manifests(tx, repository_id, -count)
     sizes = (
         select(repositories.c.project_id, func.sum(manifests.c.size))
         .join(manifests, manifests.c.repository_id == repositories.c.id)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.metadata import artifacts, immutable_rules, manifests, repositories, tags
+from storage.metadata import artifacts, blobs, deletions, immutable_rules, manifests, repositories, tags
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Filter, Listing
 from storage.metadata.manifests import Nature
@@ -112,7 +112,9 @@ def test_repositories_are_listed_with_the_number_of_their_artifacts(
     repositories.get_or_create(tx, project, "p/empty", 1)
     found, total = repositories.list_page(tx, Listing(), project_id=project)
     assert ([(each.name, each.artifacts) for each in found], total) == ([("p/r", 4)], 1)
-    holding = Listing((Filter("blobdigest", "exact", ("sha256:child",)),))
+    blob = blobs.add(tx, "sha256:blob", 1, "place", 1)
+    blobs.link(tx, repository, blob, 1)
+    holding = Listing((Filter("blobdigest", "exact", ("sha256:blob",)),))
     assert repositories.list_page(tx, holding, sight=Sight(everything=True))[1] == 1
     assert repositories.list_page(tx, holding, sight=Sight())[1] == 0
 
@@ -134,3 +136,33 @@ def test_manifests_without_a_nature_are_told_the_oldest_first(tx: Transaction, r
     manifests.set_nature(tx, found[0][0], Nature("CHART", None, 5))
     assert len(manifests.list_natureless(tx, 9)) == 2
     assert manifests.total_size(tx, repository, ["sha256:child", "sha256:signature"]) == 7 + 5
+
+
+def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_deleted(
+    tx: Transaction, project: int
+) -> None:
+    row = repositories.get_or_create(tx, project, "p/counted", 1)
+    other = repositories.get_or_create(tx, project, "p/other", 1)
+    make_manifest(tx, other.id, "sha256:other")
+
+    def counted() -> list[int]:
+        return [size.manifests for size in repositories.list_sizes(tx, after="p/counte", count=1)]
+
+    first, second = (make_manifest(tx, row.id, f"sha256:{name}") for name in "ab")
+    assert counted() == [2]
+    manifests.delete_softly(tx, first, 5)
+    manifests.delete_softly(tx, first, 6)
+    assert counted() == [1]
+    assert make_manifest(tx, row.id, "sha256:a") == first
+    assert counted() == [2]
+    repositories.delete_softly(tx, row.id, 7)
+    assert not repositories.holds_manifests(tx, row.id)
+    deletions.restore(tx, row.id, [first, second], 8)
+    deletions.restore(tx, row.id, [first, second], 9)
+    assert counted() == [2]
+    manifests.delete_softly(tx, first, 10)
+    manifests.remove(tx, [first], 11)
+    assert counted() == [1]
+    manifests.remove(tx, [second], 11)
+    assert counted() == [1]  # of the other one: this one is not known any more
+    assert not repositories.holds_manifests(tx, row.id)

@@ -21,6 +21,7 @@ ADDED = [
     ("repositories", "updated_at"),
     ("repositories", "description"),
     ("repositories", "pull_count"),
+    ("repositories", "manifest_count"),
     ("tags", "pulled_at"),
     ("users", "updated_at"),
     ("users", "email"),
@@ -29,6 +30,9 @@ ADDED = [
     ("users", "source"),
     ("users", "external_id"),
 ]
+
+LISTED = {"ix_repositories_by_name": ["name"], "ix_repositories_by_created_at": ["created_at", "id", "name"]}
+SORTED = {"ix_repositories_updated_at": ["updated_at", "id"], "ix_repositories_pull_count": ["pull_count", "id"]}
 
 
 def upgrade() -> None:
@@ -331,6 +335,7 @@ def _columns() -> None:
     op.add_column("repositories", sa.Column("updated_at", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("repositories", sa.Column("description", sa.Text(), server_default=EMPTY, nullable=False))
     op.add_column("repositories", sa.Column("pull_count", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("repositories", sa.Column("manifest_count", sa.Integer(), server_default="0", nullable=False))
     op.add_column("tags", sa.Column("pulled_at", sa.BigInteger()))
     op.add_column("users", sa.Column("updated_at", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("users", sa.Column("email", Name))
@@ -346,7 +351,15 @@ def _columns() -> None:
         sqlite_where=sa.text("kind IS NULL"),
         postgresql_where=sa.text("kind IS NULL"),
     )
-    op.create_index("ix_repositories_created_at", "repositories", ["created_at", "id"])
+    op.execute(
+        "UPDATE repositories SET manifest_count = (SELECT count(*) FROM manifests"
+        " WHERE manifests.repository_id = repositories.id AND manifests.deleted_at IS NULL)"
+    )
+    for name, columns in LISTED.items():
+        is_known = sa.text("manifest_count > 0")
+        op.create_index(name, "repositories", columns, sqlite_where=is_known, postgresql_where=is_known)
+    for name, columns in SORTED.items():
+        op.create_index(name, "repositories", columns)
     op.create_index("ix_users_email", "users", ["email"], unique=True)
     op.create_index("ix_users_external_id", "users", ["external_id"], unique=True)
     op.execute("UPDATE users SET updated_at = created_at")
@@ -392,7 +405,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_users_external_id", "users")
     op.drop_index("ix_users_email", "users")
-    op.drop_index("ix_repositories_created_at", "repositories")
+    for name in (*LISTED, *SORTED):
+        op.drop_index(name, "repositories")
     op.drop_index("ix_manifests_natureless", "manifests")
     op.drop_index("ix_manifests_listed", "manifests")
     for table, column in ADDED:
