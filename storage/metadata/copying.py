@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from storage.metadata.database import Database, insert_many
 from storage.metadata.errors import DatabaseError
+from storage.metadata.management_tables import artifact_details
 from storage.metadata.schema import metadata
 from storage.metadata.tables import (
     blobs,
@@ -38,7 +39,9 @@ from storage.metadata.tables import (
     leases,
     login_failures,
     manifests,
+    repositories,
     repository_blobs,
+    tags,
     tombstones,
     uploads,
 )
@@ -59,8 +62,16 @@ PASSING: Tables = frozenset({uploads, leases})
 PASSING_OR_OF_A_STORE: Tables = PASSING | _OF_A_STORE
 
 # What changes all the time, and is no loss, or never changes without something that is compared.
-_UNIMPORTANT = frozenset({uploads, leases, tombstones, login_failures, clean_ups, facts})
-_UNIMPORTANT_COLUMNS = frozenset({blobs.c.checked_at, repository_blobs.c.leased_at, manifests.c.content})
+_UNIMPORTANT = frozenset({uploads, leases, tombstones, login_failures, clean_ups, facts, artifact_details})
+_UNIMPORTANT_COLUMNS = frozenset(
+    {
+        blobs.c.checked_at,
+        repository_blobs.c.leased_at,
+        manifests.c.content,
+        repositories.c.pull_count,
+        tags.c.pulled_at,
+    }
+)
 
 _LEFT_OUT = "was damaged when everything else was copied"
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Column, insert, select
 
 from storage.metadata import (
     blobs,
@@ -84,6 +85,16 @@ def fill(tx: Transaction) -> None:
     clean_ups.begin(tx, "schedule", 13)
     leases.take(tx, "cleaning", "me", now=14, until=15)
     facts.set_value(tx, "id", "registry")
+    for table in copying.RECORDS:
+        if tx.execute(select(table).limit(1)).first() is None:
+            given = [column for column in table.columns if column is not table.autoincrement_column]
+            tx.execute(insert(table).values({column.name: sample(column) for column in given}))
+
+
+def sample(column: Column[Any]) -> object:
+    """A value for a row about the first of whatever it is about."""
+    kinds = {int: 1, bool: True, bytes: b"x"}
+    return kinds.get(column.type.python_type, "x")
 
 
 def copy(old: Database, new: Database, places: copying.Places = None) -> int:
@@ -104,9 +115,10 @@ def test_every_table_has_rows_here(old: Database) -> None:
 
 def test_every_row_is_copied_as_it_is(old: Database, new: Database) -> None:
     count = copy(old, new)
-    for name in tables.metadata.tables:
+    names = [table.name for table in copying.RECORDS]
+    for name in names:
         assert sorted(rows(new, name), key=repr) == sorted(rows(old, name), key=repr)
-    assert count == sum(len(rows(old, name)) for name in tables.metadata.tables)
+    assert count == sum(len(rows(old, name)) for name in names)
 
 
 def test_blobs_get_their_new_places_and_what_is_about_the_old_store_stays_behind(old: Database, new: Database) -> None:

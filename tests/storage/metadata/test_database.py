@@ -91,7 +91,7 @@ def test_threads_write_one_after_the_other(database: Database) -> None:
 
 def test_foreign_keys_hold(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as tx:
-        tx.exec_driver_sql("INSERT INTO members VALUES (99, 99, 1)")
+        tx.exec_driver_sql("INSERT INTO members (project_id, user_id, role) VALUES (99, 99, 1)")
 
 
 # Settings of SQLite's connections
