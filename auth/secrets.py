@@ -28,6 +28,11 @@ def generate_token() -> str:
     return f"cove_{_random(40)}"
 
 
+def generate_session_secret() -> str:
+    """What a browser is known by while it is signed in."""
+    return _random(43)
+
+
 def is_token(text: str) -> bool:
     """Whether a text has the form of a personal access token."""
     return _TOKEN.fullmatch(text) is not None

@@ -49,6 +49,7 @@ from registry.metrics import Metrics, share_between_workers
 from registry.observe import Observer
 from registry.oci.bounds import Bounds
 from registry.oci.names import DEFAULT_PROJECT
+from registry.origins import Origin
 from registry.parts import Parts
 from registry.routes import Endpoints, rules
 from registry.v2.base import BaseEndpoints
@@ -57,7 +58,7 @@ from registry.v2.lists import ListEndpoints
 from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
-from registry.web import Door, Errors, Origin, Threads, run
+from registry.web import Door, Errors, Threads, run
 from registry.work import workers
 from storage.blobs import BlobStore
 from storage.clock import now_ms
@@ -261,7 +262,7 @@ def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
     parts, threads = _parts(config), Threads()
     metrics = Metrics(parts.database)
-    door = Door(parts.accounts, parts.gate, parts.origin, threads)
+    door = Door(parts.callers, parts.browsers, parts.gate, parts.origin, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

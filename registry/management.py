@@ -4,6 +4,7 @@ from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
 from registry.api.audit import AuditEndpoints
+from registry.api.browsers import BrowserEndpoints
 from registry.api.groups import GroupEndpoints
 from registry.api.icons import IconEndpoints
 from registry.api.immutable_rules import ImmutableRuleEndpoints
@@ -47,6 +48,7 @@ from registry.parts import Parts
 def management(parts: Parts) -> ManagementEndpoints:
     """Its endpoints, each with the rules behind it."""
     database, robots = parts.database, Robots(parts.database)
+    people = People(database)
     settings = Settings(database, _fixed_settings(parts.config))
     new_projects = NewProjects(database, parts.access, quota=parts.config.quota_bytes)
     project_settings, memberships = ProjectSettings(database), Memberships(database)
@@ -65,7 +67,8 @@ def management(parts: Parts) -> ManagementEndpoints:
         labels=LabelEndpoints(Labels(database), parts.gate),
         clean_ups=SystemJobEndpoints(clean_ups(database), BASE + CLEAN_UPS),
         audit_purges=SystemJobEndpoints(audit_purges(database), BASE + AUDIT_PURGES),
-        users=UserEndpoints(People(database), parts.accounts, parts.gate, parts.origin),
+        users=UserEndpoints(people, parts.accounts, parts.gate, parts.browsers, origin=parts.origin),
+        browsers=BrowserEndpoints(parts.accounts, parts.sessions, parts.browsers, people, origin=parts.origin),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),
         repositories=RepositoryEndpoints(Repositories(database, access=parts.access)),

@@ -6,11 +6,14 @@ from pathlib import Path
 from auth.access import Access
 from auth.accounts import Accounts
 from auth.tokens import TokenIssuer
+from registry.browsers import Browsers
+from registry.callers import Callers
 from registry.config import Config
 from registry.core.gate import Gate
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
-from registry.web import Origin
+from registry.core.sessions import Sessions
+from registry.origins import Origin
 from storage.blobs import BlobStore
 from storage.metadata.database import Database
 
@@ -29,6 +32,19 @@ class Parts:
     accounts: Accounts
     projects: Projects
     pulls: Pulls
+
+    @property
+    def sessions(self) -> Sessions:
+        return Sessions(self.database)
+
+    @property
+    def browsers(self) -> Browsers:
+        return Browsers(self.origin)
+
+    @property
+    def callers(self) -> Callers:
+        is_open = self.access.is_open
+        return Callers(self.accounts, self.sessions, self.browsers, self.origin, is_open=is_open)
 
     @property
     def gate(self) -> Gate:

@@ -9,13 +9,11 @@ import asyncio
 import inspect
 import json
 import logging
-import math
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -24,11 +22,11 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from auth.access import Actor
-from auth.accounts import Accounts, Throttled
-from auth.basic import BadCredentials, parse_basic
+from auth.accounts import Throttled
 from auth.passwords import TooBusy
 from auth.roles import Action
-from auth.tokens import BadToken
+from registry.browsers import PROOF_HEADER, Browsers
+from registry.callers import Callers
 from registry.core.gate import Gate, Place
 from registry.core.permissions import scope_for
 from registry.core.repositories import Repository
@@ -48,17 +46,17 @@ from registry.errors import (
 )
 from registry.hot import GOOD_UNTIL
 from registry.oci.names import RepositoryName
-from registry.values import Network
+from registry.origins import Origin
 from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
 from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
 from storage.metadata.projects import ProjectRecord
 
 SERVICE = "cove"
 TOKEN_PATH = "/service/token"  # noqa: S105
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 MANAGED_BODY_LIMIT = 1024 * 1024
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+LOGIN_PATH = "/c/login"
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 
 Result = TypeVar("Result")
@@ -169,53 +167,12 @@ class Rule:
         return is_managing(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request came from and which address its client used. Forwarded headers count only from `proxies`."""
-
-    public_url: str | None = None
-    proxies: tuple[Network, ...] = ()
-
-    def base(self, request: Request) -> str:
-        """`scheme://host[:port]` as the client knows this registry. Raises `NameInvalid` for a host that is none."""
-        if self.public_url:
-            return self.public_url
-        scheme, host = request.scope["scheme"], request.headers.get("host", "")
-        if self._is_trusted(_peer(request)):
-            scheme = request.headers.get("x-forwarded-proto", scheme)
-            host = request.headers.get("x-forwarded-host", host)
-        if scheme not in ("http", "https") or not _HOST.fullmatch(host):
-            raise NameInvalid("the request names no valid host")
-        return f"{scheme}://{host}"
-
-    def client(self, request: Request) -> str:
-        """The client's address: behind trusted proxies, the last one in X-Forwarded-For that is not theirs."""
-        # A proxy may append to the client's line or add one of its own: both are the same list (RFC 9110, section 5.3).
-        listed = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-        hops = [hop.strip() for hop in listed if hop.strip()]
-        address = _peer(request)
-        while hops and self._is_trusted(address):
-            address = hops.pop()
-        return address
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.proxies)
-
-
-def _peer(request: Request) -> str:
-    """A socket for both kinds of addresses shows an IPv4 client as ::ffff:192.0.2.1; it is the same client."""
-    return request.client.host.removeprefix("::ffff:") if request.client else "unknown"
-
-
 class Door:
     """Turns the rows of the route table into routes, each of which first checks what its row needs."""
 
-    def __init__(self, accounts: Accounts, gate: Gate, origin: Origin, threads: "Threads") -> None:
-        self._accounts = accounts
+    def __init__(self, callers: Callers, browsers: Browsers, gate: Gate, origin: Origin, threads: "Threads") -> None:
+        self._callers = callers
+        self._browsers = browsers
         self._gate = gate
         self._origin = origin
         self._threads = threads
@@ -232,7 +189,7 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             request.scope.update({"cove.route": rule.path, "cove.client": self._origin.client(request)})
-            threads = self._threads.passwords if _has_password(request) else self._threads.general
+            threads = self._threads.passwords if _takes_password(request) else self._threads.general
             if is_async:
                 call = await run(threads, self._admit, rule, request)
                 response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
@@ -243,7 +200,11 @@ class Door:
         return endpoint
 
     def _answer(self, rule: Rule, request: Request, body: bytes) -> Response:
-        return rule.handler(replace(self._admit(rule, request), body=body))  # type: ignore[return-value]  # it is no coroutine function
+        call = replace(self._admit(rule, request), body=body)
+        response: Response = rule.handler(call)  # type: ignore[assignment]  # it is no coroutine function
+        if call.actor.session_id is not None and PROOF_HEADER not in response.headers:
+            self._browsers.tell_code(request, response)
+        return response
 
     def _admit(self, rule: Rule, request: Request) -> Call:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
@@ -257,7 +218,7 @@ class Door:
             return Call(request, self._authenticated(request))
         name = None if needs is Action.CATALOG else _repository_name(request)
         try:
-            actor = self._actor(request)
+            actor = self._callers.identify(request)
         except Unauthorized as error:
             error.scope = scope_for(needs, name)
             raise
@@ -266,7 +227,7 @@ class Door:
         return Call(request, actor, self._gate.enter(actor, needs, name) if name else None)
 
     def _admit_to_manage(self, needs: Needs, request: Request) -> Call:
-        actor = self._actor(request)
+        actor = self._callers.identify_browser(request)
         if actor.grants is not None:
             raise Unauthorized("unauthorized: a token for repositories does not manage the registry")
         if needs is not Entry.GUEST and not isinstance(needs, InProject):
@@ -286,35 +247,7 @@ class Door:
         """Also an anonymous token is an answer to the challenge; only a request without one is not let in."""
         if "authorization" not in request.headers and not self._gate.is_open:
             raise Unauthorized("sign in to use this registry")
-        return self._actor(request)
-
-    def _actor(self, request: Request) -> Actor:
-        values = request.headers.getlist("authorization")
-        if self._gate.is_open:
-            return Actor(good_until=math.inf)
-        if not values:
-            return Actor()
-        if len(values) > 1:
-            raise Unauthorized("the request has more than one Authorization header")
-        scheme, _, token = values[0].strip().partition(" ")
-        actor = self._by_token(token.strip()) if scheme.lower() == "bearer" else self._by_password(request, values[0])
-        request.scope["cove.user"] = actor.name
-        return actor
-
-    def _by_token(self, token: str) -> Actor:
-        try:
-            return self._accounts.by_token(token)
-        except BadToken as error:
-            raise Unauthorized(str(error), error="invalid_token") from None
-
-    def _by_password(self, request: Request, header: str) -> Actor:
-        try:
-            credentials = parse_basic(header)
-            if credentials:
-                return self._accounts.sign_in(credentials, self._origin.client(request))
-        except BadCredentials as error:
-            raise Unauthorized(str(error)) from None
-        raise Unauthorized("use Bearer or Basic credentials")
+        return self._callers.identify(request)
 
 
 def is_managing(path: str) -> bool:
@@ -355,8 +288,8 @@ async def read_body(request: Request, limit: int) -> bytes | None:
     return bytes(body)
 
 
-def _has_password(request: Request) -> bool:
-    return request.headers.get("authorization", "")[:6].lower() == "basic "
+def _takes_password(request: Request) -> bool:
+    return request.scope["path"] == LOGIN_PATH or request.headers.get("authorization", "")[:6].lower() == "basic "
 
 
 def _repository_name(request: Request) -> RepositoryName:

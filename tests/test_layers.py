@@ -55,6 +55,9 @@ PLACES = [
         "starlette",
         [
             "registry/app.py",
+            "registry/browsers.py",
+            "registry/callers.py",
+            "registry/origins.py",
             "registry/web.py",
             "registry/routes.py",
             "registry/observe.py",

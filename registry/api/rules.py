@@ -9,6 +9,7 @@ from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
 from registry.api.audit import AuditEndpoints
+from registry.api.browsers import BrowserEndpoints
 from registry.api.groups import GroupEndpoints
 from registry.api.icons import IconEndpoints
 from registry.api.immutable_rules import ImmutableRuleEndpoints
@@ -24,7 +25,7 @@ from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
 from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
-from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
+from registry.web import LOGIN_PATH, Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
 CLEAN_UPS, AUDIT_PURGES = "/system/gc", "/system/purgeaudit"
@@ -46,6 +47,7 @@ class ManagementEndpoints:
     clean_ups: SystemJobEndpoints
     audit_purges: SystemJobEndpoints
     users: UserEndpoints
+    browsers: BrowserEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
     repositories: RepositoryEndpoints
@@ -199,6 +201,9 @@ def _system_jobs(jobs: SystemJobEndpoints, path: str, resource: str) -> list[Rul
 def _users(to: ManagementEndpoints) -> list[Rule]:
     user = "/users/{user_id}"
     return [
+        Rule("POST", LOGIN_PATH, to.browsers.log_in, Entry.ANYBODY),
+        Rule("GET", "/c/log_out", to.browsers.log_out, Entry.ANYBODY),
+        Rule("POST", "/c/userExists", to.browsers.user_exists, Entry.GUEST),
         on("GET", "/users", to.users.index, needs=InSystem("user:list")),
         on("POST", "/users", to.users.post, needs=Entry.GUEST),
         on("GET", "/users/current", to.users.current, needs=Entry.ACCOUNT),

@@ -9,7 +9,8 @@ from registry.api.projects import Project, show_project
 from registry.core.overviews import Overviews
 from registry.core.settings import Settings
 from registry.errors import BadQuery, NotFound
-from registry.web import Call, Origin
+from registry.origins import Origin
+from registry.web import Call
 from storage.clock import now_ms
 
 API_VERSION = "v2.0"

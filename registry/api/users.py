@@ -9,10 +9,12 @@ from auth.basic import BadCredentials, Credentials
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_flag, parse_listing
+from registry.browsers import Browsers
 from registry.core.gate import Gate
 from registry.core.people import People, Profile
 from registry.errors import BadQuery, Denied, PreconditionFailed, Unauthorized
-from registry.web import Call, Origin, as_project
+from registry.origins import Origin
+from registry.web import Call, as_project
 from storage.metadata.listings import Filter, Listing
 from storage.metadata.users import UserRecord
 
@@ -78,7 +80,8 @@ class FoundUser(Model, kw_only=True):
 
 
 class UserEndpoints:
-    def __init__(self, people: People, accounts: Accounts, gate: Gate, origin: Origin) -> None:
+    def __init__(self, people: People, accounts: Accounts, gate: Gate, browsers: Browsers, *, origin: Origin) -> None:
+        self._browsers = browsers
         self._people = people
         self._accounts = accounts
         self._gate = gate
@@ -102,7 +105,7 @@ class UserEndpoints:
         return listed(call, listing, [FoundUser(user_id=user.id, username=user.name) for user in found], total)
 
     def post(self, call: Call) -> Response:
-        self._gate.must_in_system(call.actor, "user:create")
+        self._must_be_free_to_register(call)
         wanted = parse_body(call.body, NewUser)
         profile = Profile(wanted.email, wanted.realname, wanted.comment)
         made = self._people.register(call.actor, wanted.username, wanted.password, profile)
@@ -157,6 +160,14 @@ class UserEndpoints:
             raise PreconditionFailed("the account has a password, and so no secret for the command line")
         self._people.set_password(call.actor, user_id, secret)
         return done()
+
+    def _must_be_free_to_register(self, call: Call) -> None:
+        """People make their own accounts, where they may, with a page and not with programs."""
+        if not call.actor.is_anonymous or self._gate.is_open:
+            self._gate.must_in_system(call.actor, "user:create")
+            return
+        self._people.must_be_open()
+        self._browsers.must_be_asked_for_here(call.request)
 
     def _let_in(self, call: Call, permission: str) -> int:
         """The number of an account that is the caller's own, or that it may see or change like all others."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from auth.access import Actor
 from auth.accounts import robot_prefix
 from auth.passwords import verify_password
-from registry.core import audit
+from registry.core import audit, settings
 from registry.core.filters import filtered
 from registry.core.users import hash_new, must_be_username, must_not_be_last_admin
-from registry.errors import Conflict, Denied, NotFound, RequestInvalid
+from registry.errors import Conflict, Denied, NotFound, RequestInvalid, Unauthorized
 from storage.clock import now_ms
 from storage.metadata import users
 from storage.metadata.database import Database, Transaction
@@ -63,6 +63,23 @@ class People:
         """Raises `NotFound`."""
         with self._database.read() as tx:
             return must_exist(tx, user_id)
+
+    def is_taken(self, actor: Actor, *, username: str = "", email: str = "") -> bool:
+        """Whether an account has the name or the address: for people with an account, and for those who may make one.
+
+        Raises `Unauthorized` for others.
+        """
+        if actor.is_anonymous:
+            self.must_be_open()
+        with self._database.read() as tx:
+            found = users.find(tx, username) if username else users.find_by_email(tx, email)
+        return found is not None
+
+    def must_be_open(self) -> None:
+        """Raises `Unauthorized` unless people may make their own accounts."""
+        with self._database.read() as tx:
+            if not settings.read_flag(tx, "self_registration"):
+                raise Unauthorized("unauthorized")
 
     def register(self, actor: Actor, name: str, password: str, profile: Profile) -> UserRecord:
         """A new account; people may make their own, as nobody. Raises `RequestInvalid`, `Conflict`."""

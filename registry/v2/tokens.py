@@ -1,7 +1,6 @@
 """The token service (Docker's "Token Authentication Specification", and its OAuth2 form for POST)."""
 
 from datetime import UTC, datetime
-from urllib.parse import parse_qs
 
 from starlette.responses import Response
 
@@ -12,10 +11,11 @@ from auth.scope import BadScope, parse_scopes
 from auth.tokens import BadToken
 from registry.core.tokens import Issued, Tokens
 from registry.errors import RequestInvalid, Unauthorized
-from registry.web import SERVICE, Call, Origin, Threads, json_response, read_body, run
+from registry.forms import field_of, parse_form
+from registry.origins import Origin
+from registry.web import SERVICE, Call, Threads, json_response, read_body, run
 
 _FORM_LIMIT = 64 * 1024
-_FIELDS_LIMIT = 100
 _WRONG = "incorrect username or password"
 
 
@@ -39,18 +39,18 @@ class TokenEndpoints:
         body = await read_body(call.request, _FORM_LIMIT)
         if body is None:
             raise RequestInvalid("the form is too large")
-        return await run(self._threads.passwords, self._answer_form, call, _parse_form(body))
+        return await run(self._threads.passwords, self._answer_form, call, parse_form(body))
 
     def _answer_form(self, call: Call, form: dict[str, list[str]]) -> Response:
-        _must_be_ours(_field(form, "service"))
-        kind = _field(form, "grant_type")
+        _must_be_ours(field_of(form, "service"))
+        kind = field_of(form, "grant_type")
         if kind == "password":
-            actor = self._by_password(call, Credentials(_field(form, "username") or "", _field(form, "password") or ""))
+            actor = self._by_password(call, Credentials(field_of(form, "username"), field_of(form, "password")))
         elif kind == "refresh_token":
-            actor = self._by_refresh_token(_field(form, "refresh_token") or "")
+            actor = self._by_refresh_token(field_of(form, "refresh_token"))
         else:
             raise RequestInvalid("grant_type must be password or refresh_token")
-        return self._issue(actor, form.get("scope", []), wants_refresh=_field(form, "access_type") == "offline")
+        return self._issue(actor, form.get("scope", []), wants_refresh=field_of(form, "access_type") == "offline")
 
     def _by_header(self, call: Call, headers: list[str]) -> Actor:
         try:
@@ -103,14 +103,3 @@ def _answer(issued: Issued) -> dict[str, object]:
 def _must_be_ours(service: str | None) -> None:
     if service not in (None, "", SERVICE):
         raise RequestInvalid(f"unknown service {service[:80]!r}: this is {SERVICE!r}")
-
-
-def _parse_form(body: bytes) -> dict[str, list[str]]:
-    try:
-        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_LIMIT, errors="strict")
-    except ValueError:
-        raise RequestInvalid("the form is not application/x-www-form-urlencoded") from None
-
-
-def _field(form: dict[str, list[str]], name: str) -> str | None:
-    return form.get(name, [None])[0]

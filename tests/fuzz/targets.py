@@ -31,8 +31,8 @@ from registry.oci.manifests import Manifest
 from registry.oci.names import Reference, RepositoryName, parse_project, parse_tag
 from registry.oci.paging import next_link, parse_count
 from registry.oci.ranges import parse_content_range, parse_range
+from registry.origins import Origin
 from registry.values import networks
-from registry.web import Origin
 from storage.digest import Digest, InvalidDigest
 
 PROXIES = networks("127.0.0.0/8,::1")

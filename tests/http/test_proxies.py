@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from auth.tokens import SigningKey, TokenIssuer
 from registry.config import Config
+from registry.origins import Origin
 from registry.values import networks
-from registry.web import Origin
 from storage.metadata import signing_keys, users
 from tests.http.serving import Registry, running
 

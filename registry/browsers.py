@@ -1,0 +1,83 @@
+"""What keeps a browser signed in, and keeps others from using that.
+
+A browser sends its cookies also when a page of somebody else makes it ask. So whatever changes something takes a header
+too, which only pages of this registry know: a code over the session's secret and a random cookie. Requests that carry
+credentials of their own need none of this, and get no cookie. The names are those that Harbor's clients know.
+"""
+
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64encode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry.errors import Forbidden
+from registry.origins import Origin
+
+SESSION_COOKIE = "sid"
+PROOF_COOKIE = "_gorilla_csrf"
+PROOF_HEADER = "X-Harbor-CSRF-Token"
+NO_RENEWAL_HEADER = "X-Harbor-No-Session-Renewal"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{20,100}")
+
+
+class Browsers:
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+
+    def secret(self, request: Request) -> str | None:
+        """That of the session, if the browser has one."""
+        return _cookie(request, SESSION_COOKIE)
+
+    def must_be_asked_for_here(self, request: Request) -> None:
+        """Raises `Forbidden` for what a page of somebody else may have sent; the answer tells ours the code."""
+        seed, given = _cookie(request, PROOF_COOKIE), request.headers.get(PROOF_HEADER)
+        if given and seed and hmac.compare_digest(given.encode(), _code(seed, self.secret(request)).encode()):
+            return
+        answer = Response()
+        self.tell_code(request, answer)
+        told = {name: answer.headers[name] for name in (PROOF_HEADER, "Set-Cookie") if name in answer.headers}
+        raise Forbidden(f"CSRF token {'invalid' if given else 'not found in request'}", headers=told)
+
+    def tell_code(self, request: Request, response: Response, *, secret: str | None = None) -> None:
+        """Let the page know what to send with its next change: for a new session, that of `secret`."""
+        seed = _cookie(request, PROOF_COOKIE)
+        if seed is None:
+            seed = _random()
+            self._set(request, response, PROOF_COOKIE, seed, "strict")
+        response.headers[PROOF_HEADER] = _code(seed, secret or self.secret(request))
+
+    def remember(self, request: Request, response: Response, secret: str) -> None:
+        """Sign the browser in with a session's secret."""
+        self._set(request, response, SESSION_COOKIE, secret, "lax")
+
+    def forget(self, request: Request, response: Response) -> None:
+        response.delete_cookie(SESSION_COOKIE, secure=self._is_secure(request), httponly=True, samesite="lax")
+
+    def _set(self, request: Request, response: Response, name: str, value: str, same_site: str) -> None:
+        response.set_cookie(
+            name,
+            value,
+            secure=self._is_secure(request),
+            httponly=True,
+            samesite=same_site,  # type: ignore[arg-type]  # one of its words
+        )
+
+    def _is_secure(self, request: Request) -> bool:
+        return self._origin.base(request).startswith("https:")
+
+
+def _cookie(request: Request, name: str) -> str | None:
+    value = request.cookies.get(name)
+    return value if value and _SECRET.fullmatch(value) else None
+
+
+def _code(seed: str, secret: str | None) -> str:
+    """Without a padding: some clients cut a cookie at its first `=`."""
+    return urlsafe_b64encode(hmac.digest(seed.encode(), (secret or "").encode(), "sha256")).decode().rstrip("=")
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(32)
