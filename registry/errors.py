@@ -5,7 +5,7 @@ that is raised is a bug and becomes a 500 with no detail.
 
     RegistryError
     +-- NameInvalid, TagInvalid, DigestInvalid, SizeInvalid, ManifestInvalid, PageInvalid, BlobUploadInvalid,
-    |   RequestInvalid, BadQuery                          400
+    |   RequestInvalid, BadQuery with RetentionExists     400
     +-- Unauthorized                                      401
     +-- Denied                                            403
     |   +-- QuotaExceeded
@@ -58,6 +58,10 @@ class BadQuery(RegistryError):
     """A query, a header or a path of the management API that cannot be read."""
 
     status, code = 400, "BAD_REQUEST"
+
+
+class RetentionExists(BadQuery):
+    """A project has one retention policy; Harbor's clients change it when they are told so with this status."""
 
 
 class NameInvalid(RegistryError):

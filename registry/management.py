@@ -15,6 +15,7 @@ from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.quotas import QuotaEndpoints
 from registry.api.repositories import RepositoryEndpoints
+from registry.api.retentions import RetentionEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.rules import AUDIT_PURGES, BASE, CLEAN_UPS, ManagementEndpoints
 from registry.api.settings import SettingEndpoints
@@ -38,6 +39,7 @@ from registry.core.people import People
 from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
+from registry.core.retention import Retention
 from registry.core.robots import Robots
 from registry.core.setting_rules import Value
 from registry.core.settings import Settings
@@ -76,6 +78,7 @@ def management(parts: Parts) -> ManagementEndpoints:
         additions=AdditionEndpoints(Additions(database, artifacts), artifacts),
         icons=IconEndpoints(),
         immutable_rules=ImmutableRuleEndpoints(ImmutableRules(database)),
+        retentions=RetentionEndpoints(Retention(database), parts.gate),
     )
 
 

@@ -4,10 +4,12 @@ from functools import partial
 
 from registry.core.audit import Audit
 from registry.core.cleaning import Rules
-from registry.core.executions import GARBAGE_COLLECTION, PURGE_AUDIT_LOG
+from registry.core.executions import GARBAGE_COLLECTION, PURGE_AUDIT_LOG, RETENTION
+from registry.core.retention import plan
 from registry.core.schedules import Schedules
 from registry.jobs.cleaning import CleanUps
 from registry.jobs.purges import purge
+from registry.jobs.retention import Retaining
 from registry.jobs.schedules import LOOK_SECONDS, Worker
 from registry.jobs.timer import Job
 from registry.metrics import Metrics
@@ -22,9 +24,10 @@ def workers(parts: Parts, rules: Rules, metrics: Metrics) -> list[Job]:
         {
             GARBAGE_COLLECTION: CleanUps(database, parts.store, rules, metrics.count_cleaned).run,
             PURGE_AUDIT_LOG: partial(purge, Audit(database, parts.access)),
+            RETENTION: Retaining(database).run,
         },
     )
     return [
-        Job(Schedules(database).begin_due, LOOK_SECONDS),
+        Job(Schedules(database, {RETENTION: plan}).begin_due, LOOK_SECONDS),
         Job(long.run, LOOK_SECONDS, long.stop),
     ]

@@ -20,6 +20,7 @@ from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.quotas import QuotaEndpoints
 from registry.api.repositories import RepositoryEndpoints
+from registry.api.retentions import RetentionEndpoints
 from registry.api.robots import RobotEndpoints
 from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
@@ -55,6 +56,7 @@ class ManagementEndpoints:
     additions: AdditionEndpoints
     icons: IconEndpoints
     immutable_rules: ImmutableRuleEndpoints
+    retentions: RetentionEndpoints
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -77,6 +79,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_repositories(to),
         *_artifacts(to),
         *_immutable_rules(to),
+        *_retentions(to),
     ]
 
 
@@ -257,4 +260,21 @@ def _immutable_rules(to: ManagementEndpoints) -> list[Rule]:
         on("POST", of_project, to.immutable_rules.post, needs=InProject("immutable-tag:create")),
         on("PUT", rule, to.immutable_rules.put, needs=InProject("immutable-tag:update")),
         on("DELETE", rule, to.immutable_rules.delete, needs=InProject("immutable-tag:delete")),
+    ]
+
+
+def _retentions(to: ManagementEndpoints) -> list[Rule]:
+    policy, runs = "/retentions/{policy_id}", "/retentions/{policy_id}/executions"
+    run = runs + "/{execution_id}"
+    return [
+        on("GET", "/retentions/metadatas", to.retentions.metadatas, needs=Entry.ACCOUNT),
+        on("POST", "/retentions", to.retentions.post, needs=OfObject("tag-retention:create")),
+        on("GET", policy, to.retentions.get, needs=OfObject("tag-retention:read")),
+        on("PUT", policy, to.retentions.put, needs=OfObject("tag-retention:update")),
+        on("DELETE", policy, to.retentions.delete, needs=OfObject("tag-retention:delete")),
+        on("GET", runs, to.retentions.executions, needs=OfObject("tag-retention:list")),
+        on("POST", runs, to.retentions.run, needs=OfObject("tag-retention:update")),
+        on("PATCH", run, to.retentions.stop, needs=OfObject("tag-retention:update")),
+        on("GET", f"{run}/tasks", to.retentions.tasks, needs=OfObject("tag-retention:list")),
+        on("GET", run + "/tasks/{task_id}", to.retentions.log, needs=OfObject("tag-retention:read")),
     ]
