@@ -22,6 +22,7 @@ from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
 from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
+from registry.api.webhooks import WebhookEndpoints
 from registry.config import Config
 from registry.core.additions import Additions
 from registry.core.allowlists import Allowlists
@@ -44,6 +45,7 @@ from registry.core.robots import Robots
 from registry.core.setting_rules import Value
 from registry.core.settings import Settings
 from registry.core.system_jobs import audit_purges, clean_ups
+from registry.core.webhooks import Webhooks
 from registry.parts import Parts
 
 
@@ -69,6 +71,7 @@ def management(parts: Parts) -> ManagementEndpoints:
         labels=LabelEndpoints(Labels(database), parts.gate),
         clean_ups=SystemJobEndpoints(clean_ups(database), BASE + CLEAN_UPS),
         audit_purges=SystemJobEndpoints(audit_purges(database), BASE + AUDIT_PURGES),
+        webhooks=WebhookEndpoints(Webhooks(database)),
         users=UserEndpoints(people, parts.accounts, parts.gate, parts.browsers, origin=parts.origin),
         browsers=BrowserEndpoints(parts.accounts, parts.sessions, parts.browsers, people, origin=parts.origin),
         settings=SettingEndpoints(settings),

@@ -26,6 +26,7 @@ from registry.api.settings import SettingEndpoints
 from registry.api.system import SystemEndpoints
 from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
+from registry.api.webhooks import WebhookEndpoints
 from registry.web import LOGIN_PATH, Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
@@ -47,6 +48,7 @@ class ManagementEndpoints:
     labels: LabelEndpoints
     clean_ups: SystemJobEndpoints
     audit_purges: SystemJobEndpoints
+    webhooks: WebhookEndpoints
     users: UserEndpoints
     browsers: BrowserEndpoints
     settings: SettingEndpoints
@@ -75,6 +77,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_labels(to),
         *_system_jobs(to.clean_ups, CLEAN_UPS, "garbage-collection"),
         *_system_jobs(to.audit_purges, AUDIT_PURGES, "purge-audit"),
+        *_webhooks(to),
         *_users(to),
         *_repositories(to),
         *_artifacts(to),
@@ -198,6 +201,26 @@ def _system_jobs(jobs: SystemJobEndpoints, path: str, resource: str) -> list[Rul
         on("GET", run, jobs.get, needs=InSystem(f"{resource}:read")),
         on("PUT", run, jobs.stop, needs=InSystem(f"{resource}:stop")),
         on("GET", f"{run}/log", jobs.log, needs=InSystem(f"{resource}:read")),
+    ]
+
+
+def _webhooks(to: ManagementEndpoints) -> list[Rule]:
+    base = "/projects/{project}/webhook"
+    policy = base + "/policies/{webhook_policy_id}"
+    tasks = policy + "/executions/{execution_id}/tasks"
+    may_read, may_list = InProject("notification-policy:read"), InProject("notification-policy:list")
+    return [
+        on("GET", f"{base}/policies", to.webhooks.index, needs=may_list),
+        on("POST", f"{base}/policies", to.webhooks.post, needs=InProject("notification-policy:create")),
+        on("GET", policy, to.webhooks.get, needs=may_read),
+        on("PUT", policy, to.webhooks.put, needs=InProject("notification-policy:update")),
+        on("DELETE", policy, to.webhooks.delete, needs=InProject("notification-policy:delete")),
+        on("GET", f"{policy}/executions", to.webhooks.executions, needs=may_read),
+        on("GET", tasks, to.webhooks.tasks, needs=may_read),
+        on("GET", tasks + "/{task_id}/log", to.webhooks.task_log, needs=may_read),
+        on("GET", f"{base}/lasttrigger", to.webhooks.last_triggers, needs=may_read),
+        on("GET", f"{base}/jobs", to.webhooks.jobs, needs=may_list),
+        on("GET", f"{base}/events", to.webhooks.events, needs=may_read),
     ]
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from auth.access import Actor
-from registry.core import audit, manifests, quotas, repositories
+from registry.core import audit, events, manifests, quotas, repositories
 from registry.core.artifacts import must_exist
 from registry.core.immutability import must_be_movable, must_be_removable, must_lose_no_tag
 from registry.core.repositories import Repository
@@ -64,6 +65,8 @@ class ArtifactChanges:
                 for record in _kin(tx, copying.source.id, root):
                     _copy(tx, copying, record)
             _record(tx, actor, target, "create", artifact=str(reference))
+            copied = partial(events.resources_of, tx, copying.source.id, root.id, root.digest)
+            events.announce_artifacts(tx, events.PUSHED, copying.target, copied, operator=actor.name, at=now)
 
     def tag(self, actor: Actor, repository: Repository, reference: Reference, name: str) -> None:
         """Give an artifact one more tag. Raises `NameUnknown`, `ManifestUnknown`, and `Conflict` for a tag that there
@@ -98,6 +101,8 @@ def remove(tx: Transaction, actor: Actor, repository: Repository, record: Artifa
     doomed = _doomed(tx, row.id, record)
     for manifest_id in doomed:
         must_lose_no_tag(tx, row, manifest_id)
+    gone = partial(events.resources_of, tx, row.id, record.id, record.digest)
+    events.announce_artifacts(tx, events.DELETED, row, gone, operator=actor.name, at=now)
     for manifest_id in doomed:
         manifest_rows.delete_softly(tx, manifest_id, now, user_name=actor.name or None)
     _record(tx, actor, repository, "delete", artifact=record.digest)

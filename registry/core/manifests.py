@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from auth.access import Actor
-from registry.core import audit, quotas, repositories
+from registry.core import audit, events, quotas, repositories
+from registry.core.events import Resource
 from registry.core.immutability import must_be_movable, must_be_removable, must_lose_no_tag
 from registry.core.natures import nature_of
 from registry.core.repositories import Repository
@@ -99,6 +101,8 @@ class Manifests:
                 project_id=repository.project.id,
                 at=now,
             )
+            pushed = [Resource(str(digest), tag) for tag in wanted] or [Resource(str(digest))]
+            events.announce_artifacts(tx, events.PUSHED, row, lambda: pushed, operator=actor.name, at=now)
         return Pushed(digest, manifest.subject, wanted, missing)
 
     def find(self, repository: Repository, reference: Reference) -> ManifestRecord:
@@ -137,6 +141,8 @@ class Manifests:
                 tags.remove(tx, row.id, reference.tag, now, user_name=actor.name or None)
             else:
                 must_lose_no_tag(tx, row, record.id)
+                gone = partial(events.resources_of, tx, row.id, record.id, record.digest)
+                events.announce_artifacts(tx, events.DELETED, row, gone, operator=actor.name, at=now)
                 manifests.delete_softly(tx, record.id, now, user_name=actor.name or None)
             audit.record(
                 tx,

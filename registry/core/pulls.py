@@ -5,13 +5,15 @@ ordinary path has given counts the pull again: it is `SCOPE_KEY` in the scope of
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from registry.core import audit
+from registry.core import audit, events
+from registry.core.events import Resource
 from storage.clock import now_ms
 from storage.metadata import pulls
-from storage.metadata.database import Database
+from storage.metadata.database import Database, Transaction
 from storage.metadata.pulls import PullCount
 
 SCOPE_KEY = "cove.pull"
@@ -80,9 +82,28 @@ class Pulls:
         with self._database.write(durable=False) as tx:
             pulls.add(tx, counts)
             audit.record_all(tx, rows)
+            _announce(tx, taken)
 
     def _take_back(self, taken: dict[Pull, tuple[int, int]]) -> None:
         with self._lock:
             for pull, (count, at) in taken.items():
                 more, later = self._counts.get(pull, (0, at))
                 self._counts[pull] = (count + more, later)
+
+
+def _announce(tx: Transaction, taken: Mapping[Pull, tuple[int, int]]) -> None:
+    """Tell those who listen; once for what the same account has pulled several times."""
+    projects = {pull.project_id for pull in taken}
+    heard = {project_id for project_id in projects if events.is_heard(tx, events.PULLED, project_id)}
+    for pull, (_, at) in taken.items():
+        found = pulls.find_pulled(tx, pull.manifest_id) if pull.project_id in heard else None
+        if found:
+            repository, digest = found
+            resource = Resource(digest, pull.tag or "")
+            operator = pull.user_name or ANONYMOUS
+            pulled = partial(_alone, resource)
+            events.announce_artifacts(tx, events.PULLED, repository, pulled, operator=operator, at=at)
+
+
+def _alone(resource: Resource) -> list[Resource]:
+    return [resource]

@@ -7,10 +7,15 @@ while it is deleted and can be restored. What a project has already costs nothin
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from registry.core import events
 from registry.errors import QuotaExceeded
+from registry.values import size_text
 from storage.metadata import usage
 from storage.metadata.database import Transaction
 from storage.metadata.projects import ProjectRecord
+
+WARNING = 0.85
+"""The part of its quota beyond which a project is nearly full."""
 
 
 @contextmanager
@@ -24,6 +29,9 @@ def within(tx: Transaction, repository_id: int) -> Iterator[None]:
     now = usage.find(tx, repository_id)
     if now.quota is not None and now.used > max(before.used, now.quota):
         raise QuotaExceeded(now.project, used=before.used, limit=now.quota, asked=now.used - before.used)
+    if now.quota and before.used < now.quota * WARNING <= now.used:
+        in_use = f"{size_text(now.used)} of {size_text(now.quota)} are in use"
+        events.announce_nearly_full(tx, now.project, in_use)
 
 
 def must_not_outgrow(project: ProjectRecord, size: int) -> None:

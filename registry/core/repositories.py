@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from auth.access import Access, Actor
-from registry.core import audit
+from registry.core import audit, events
+from registry.core.events import Resource
 from registry.core.filters import filtered
 from registry.core.immutability import must_lose_no_tag
 from registry.core.permissions import must_be_allowed_to_list
@@ -17,6 +19,8 @@ from storage.metadata.deletions import DeletedRepository
 from storage.metadata.listings import Listing
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.repositories import ListedRepository, RepositoryRecord, RepositorySize
+
+_TOLD = 100  # artifacts that are named when a whole repository is deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class Repositories:
             if row is None or not repositories.holds_manifests(tx, row.id):
                 raise NotFound(f"repository '{repository.name}' does not exist")
             must_lose_no_tag(tx, row)
+            held = partial(_held, tx, row.id)
+            events.announce_artifacts(tx, events.DELETED, row, held, operator=actor.name, at=self._clock())
             manifests, tags = repositories.delete_softly(tx, row.id, self._clock(), user_name=actor.name or None)
             _record(tx, actor, "delete", repository)
         return RepositorySize(row.name, manifests, tags)
@@ -158,3 +164,9 @@ def _record(tx: Transaction, actor: Actor, operation: str, repository: Repositor
         resource=str(repository.name),
         project_id=repository.project.id,
     )
+
+
+def _held(tx: Transaction, repository_id: int) -> list[Resource]:
+    """The first of the artifacts of a repository, enough to tell which it was."""
+    first = deletions.list_page(tx, repository_id, deleted=False, after="", count=_TOLD)
+    return [each for stored in first for each in events.resources_of(tx, repository_id, stored.id, stored.digest)]

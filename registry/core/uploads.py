@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from auth.access import Actor
-from registry.core import quotas, repositories
+from registry.core import events, quotas, repositories
 from registry.core.admissions import UploadLimits
 from registry.core.blobs import Blobs
 from registry.core.claims import Claim, claim
@@ -282,10 +282,12 @@ class OpenUpload:
         """What does not fit is not kept for another try, which would end likewise."""
         try:
             yield
-        except (BlobTooLarge, QuotaExceeded):
+        except (BlobTooLarge, QuotaExceeded) as error:
             self._writer.close()
             self._owner._drop(self.record)
             self._finished = True
+            if isinstance(error, QuotaExceeded):
+                events.tell_of_excess(self._owner._database, self._project, error)
             raise
 
     def _digest(self, algorithm: str) -> Digest:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from storage.metadata.database import upsert
 from storage.metadata.management_tables import artifact_details
 from storage.metadata.manifests import IS_NAMED
+from storage.metadata.repositories import RepositoryRecord
 from storage.metadata.tables import manifests, repositories, tags
 
 
@@ -50,3 +51,14 @@ def add(tx: Connection, counts: Sequence[PullCount]) -> None:
     by_tag = [row for row in rows if row["tag"] is not None]
     if by_tag:
         tx.execute(_DATE_TAG, by_tag)
+
+
+def find_pulled(tx: Connection, manifest_id: int) -> tuple[RepositoryRecord, str] | None:
+    """The repository of a manifest, and its digest; None where it is gone by now."""
+    found = (
+        select(*(repositories.c[name] for name in RepositoryRecord.__slots__), manifests.c.digest)
+        .join(repositories, repositories.c.id == manifests.c.repository_id)
+        .where(manifests.c.id == manifest_id)
+    )
+    row = tx.execute(found).one_or_none()
+    return (RepositoryRecord(*row[:-1]), row.digest) if row else None

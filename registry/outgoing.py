@@ -1,0 +1,128 @@
+"""Requests to servers that users name: only to addresses that they may reach, and within bounds of time.
+
+A name is looked up once, its address is judged, and that address is connected to: another answer a moment later leads
+nowhere else. Redirections are not followed, and no proxy of the environment is asked.
+
+    OutgoingError          the request has failed; its message is for users
+    +-- NotAllowed         the address is none that may be reached
+"""
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit, urlunsplit
+
+from registry.values import Network
+
+SECONDS = 15
+"""For a request: to connect to the other side, and from then to its answer."""
+_EMBEDDING = tuple(
+    ipaddress.ip_network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")  # an IPv4 address is in them
+)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class OutgoingError(Exception):
+    """The request has failed."""
+
+
+class NotAllowed(OutgoingError):
+    """The address is none that may be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which addresses may be asked: those of the internet, and those of the networks that an administrator allows."""
+
+    allowed: tuple[Network, ...] = ()
+
+    def includes(self, address: Address) -> bool:
+        inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        real = inner or address
+        if any(real in network for network in self.allowed):
+            return True
+        is_embedding = any(real in network for network in _EMBEDDING)
+        return real.is_global and not real.is_multicast and not is_embedding
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, all of which may be reached. Raises `NotAllowed`, `OutgoingError`."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise OutgoingError(f"the name {host[:80]!r} cannot be resolved") from None
+        addresses = [str(entry[4][0]) for entry in found]
+        if not all(self.includes(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
+            raise NotAllowed(f"{host[:80]!r} is at an address that may not be reached from here")
+        return addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST. `verify` is whether the certificate of the other side counts."""
+
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+    verify: bool = True
+
+
+def send(request: Request, reach: Reach) -> int:
+    """Send it, and return the status of the answer, of which nothing else counts. Raises `OutgoingError`."""
+    url = urlsplit(request.url)
+    host, is_secure = url.hostname or "", url.scheme == "https"
+    connection = HTTPConnection(url.netloc)
+    connection.sock = _open(reach, host, url.port or (443 if is_secure else 80))
+    with closing(connection), _in_time(connection):
+        if is_secure:
+            _secure(connection, host, verify=request.verify)
+        target = urlunsplit(("", "", url.path or "/", url.query, ""))
+        connection.request("POST", target, request.content, dict(request.headers))
+        return connection.getresponse().status
+
+
+def _open(reach: Reach, host: str, port: int) -> socket.socket:
+    """A connection to the first of the host's addresses that takes one. Raises `OutgoingError`."""
+    addresses = reach.resolve(host, port)
+    for address in addresses:
+        with suppress(OSError):
+            return socket.create_connection((address, port), SECONDS / len(addresses))
+    raise OutgoingError(f"{host[:80]!r} takes no connection on port {port}")
+
+
+def _secure(connection: HTTPConnection, host: str, *, verify: bool) -> None:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    # The handshake comes once the socket is where another thread can end it.
+    wrapped = context.wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
+    connection.sock = wrapped
+    wrapped.do_handshake()
+
+
+@contextmanager
+def _in_time(connection: HTTPConnection) -> Iterator[None]:
+    """End the connection in time, however slowly the other side goes on. Raises `OutgoingError`."""
+    is_over = threading.Event()
+
+    def end() -> None:
+        is_over.set()
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(SECONDS, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        reason = f"no answer came within {SECONDS} s" if is_over.is_set() else f"the request has failed: {error!r}"
+        raise OutgoingError(reason) from None
+    finally:
+        timer.cancel()
