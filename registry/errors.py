@@ -21,6 +21,7 @@ that is raised is a bug and becomes a 500 with no detail.
     +-- UploadRangeInvalid, RangeNotSatisfiable           416
     +-- PageSizeTooLarge, Unprocessable                   422
     +-- TooManyRequests                                   429
+    +-- NotProvided                                       501
     +-- Unavailable                                       503
     +-- InsufficientStorage                               507
 """
@@ -243,6 +244,12 @@ class TooManyRequests(RegistryError):
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class NotProvided(RegistryError):
+    """A part of Harbor's API that this registry does not have."""
+
+    status, code = 501, "NOT_IMPLEMENTED"
 
 
 class Unavailable(RegistryError):

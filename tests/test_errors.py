@@ -95,6 +95,7 @@ PROVOKED = {
     "BadQuery": Provocation(400, "BAD_REQUEST", "GET", f"{API}/projects?q=x"),
     "Forbidden": Provocation(403, "FORBIDDEN", "GET", f"{API}/projects/team", user="stan"),
     "PreconditionFailed": Provocation(412, "PRECONDITION", "DELETE", f"{API}/projects/team"),
+    "NotProvided": Provocation(501, "NOT_IMPLEMENTED", "POST", f"{API}/registries", content=b"{}"),
     "Unprocessable": Provocation(
         422, "UNPROCESSABLE_ENTITY", "POST", f"{API}/projects", content=b'{"project_name": 1}'
     ),

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+from registry.api.absent import absent_rows
 from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
@@ -83,6 +84,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_artifacts(to),
         *_immutable_rules(to),
         *_retentions(to),
+        *(on(method, path, handler, needs=needs) for method, path, handler, needs in absent_rows(ARTIFACT)),
     ]
 
 
