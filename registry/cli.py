@@ -25,6 +25,7 @@ class Command:
 COMMANDS = {
     "serve": Command("registry.commands.serve", "Run the registry."),
     "user": Command("registry.commands.users", "Add, list and change accounts."),
+    "token": Command("registry.commands.tokens", "Add, list and revoke access tokens of people."),
     "project": Command("registry.commands.projects", "Add, list and change projects."),
     "member": Command("registry.commands.members", "Say who may do what in a project."),
     "repository": Command("registry.commands.repositories", "List, delete and restore repositories."),

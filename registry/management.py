@@ -1,5 +1,6 @@
 """The management API, put together."""
 
+from registry.api.access_tokens import AccessTokenEndpoints
 from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
@@ -24,6 +25,7 @@ from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
 from registry.api.webhooks import WebhookEndpoints
 from registry.config import Config
+from registry.core.access_tokens import AccessTokens
 from registry.core.additions import Additions
 from registry.core.allowlists import Allowlists
 from registry.core.artifact_changes import ArtifactChanges
@@ -74,6 +76,7 @@ def management(parts: Parts) -> ManagementEndpoints:
         webhooks=WebhookEndpoints(Webhooks(database)),
         users=UserEndpoints(people, parts.accounts, parts.gate, parts.browsers, origin=parts.origin),
         browsers=BrowserEndpoints(parts.accounts, parts.sessions, parts.browsers, people, origin=parts.origin),
+        access_tokens=AccessTokenEndpoints(AccessTokens(database), parts.sessions),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),
         repositories=RepositoryEndpoints(Repositories(database, access=parts.access)),

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 from registry.api.absent import absent_rows
+from registry.api.access_tokens import AccessTokenEndpoints
 from registry.api.additions import AdditionEndpoints
 from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
@@ -52,6 +53,7 @@ class ManagementEndpoints:
     webhooks: WebhookEndpoints
     users: UserEndpoints
     browsers: BrowserEndpoints
+    access_tokens: AccessTokenEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
     repositories: RepositoryEndpoints
@@ -80,6 +82,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_system_jobs(to.audit_purges, AUDIT_PURGES, "purge-audit"),
         *_webhooks(to),
         *_users(to),
+        *_access_tokens(to),
         *_repositories(to),
         *_artifacts(to),
         *_immutable_rules(to),
@@ -302,4 +305,20 @@ def _retentions(to: ManagementEndpoints) -> list[Rule]:
         on("PATCH", run, to.retentions.stop, needs=OfObject("tag-retention:update")),
         on("GET", f"{run}/tasks", to.retentions.tasks, needs=OfObject("tag-retention:list")),
         on("GET", run + "/tasks/{task_id}", to.retentions.log, needs=OfObject("tag-retention:read")),
+    ]
+
+
+def _access_tokens(to: ManagementEndpoints) -> list[Rule]:
+    """Not Harbor's: it has none."""
+    own, others = "/users/current", "/users/{user_id}"
+    return [
+        on("GET", f"{own}/tokens", to.access_tokens.index, needs=Entry.ACCOUNT),
+        on("POST", f"{own}/tokens", to.access_tokens.post, needs=Entry.ACCOUNT),
+        on("DELETE", own + "/tokens/{token_id}", to.access_tokens.delete, needs=Entry.ACCOUNT),
+        on("GET", f"{own}/sessions", to.access_tokens.index_sessions, needs=Entry.ACCOUNT),
+        on("DELETE", own + "/sessions/{session_id}", to.access_tokens.delete_session, needs=Entry.ACCOUNT),
+        on("GET", f"{others}/tokens", to.access_tokens.index, needs=InSystem("user:read")),
+        on("DELETE", others + "/tokens/{token_id}", to.access_tokens.delete, needs=InSystem("user:update")),
+        on("GET", f"{others}/sessions", to.access_tokens.index_sessions, needs=InSystem("user:read")),
+        on("DELETE", others + "/sessions/{session_id}", to.access_tokens.delete_session, needs=InSystem("user:update")),
     ]

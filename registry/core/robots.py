@@ -10,11 +10,12 @@ import msgspec
 from auth.access import Actor
 from auth.accounts import robot_prefix
 from auth.passwords import WeakPassword, check_policy, hash_password
-from auth.permits import EVERY_PROJECT, GRANTABLE, SYSTEM, Permit, Permits
+from auth.permits import EVERY_PROJECT, SYSTEM, Permit, Permits
 from auth.secrets import generate_robot_secret, hash_secret
 from registry.core import audit, settings
 from registry.core.clocks import DAY_MS
 from registry.core.filters import filtered
+from registry.core.permits import must_be_grantable, permits_text
 from registry.errors import BadQuery, Conflict, Denied, NotFound
 from storage.clock import now_ms
 from storage.metadata import projects, robots
@@ -27,7 +28,6 @@ FOR_EVER = -1
 _DURATION_LIMIT = 2**31 - 1
 _NAME_LIMIT = 255
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_GRANTABLE = {kind: frozenset(each.permission for each in granted) for kind, granted in GRANTABLE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Robots:
                 tx,
                 robot.id,
                 description=wish.description,
-                permissions=_text(wish.permissions),
+                permissions=permits_text(wish.permissions),
                 duration_days=days,
                 expires_at=_end(robot.created_at, days),
                 is_disabled=wish.is_disabled,
@@ -152,7 +152,7 @@ class Robots:
             "duration_days": days,
             "expires_at": _end(now, days),
             "is_disabled": wish.is_disabled,
-            "permissions": _text(wish.permissions),
+            "permissions": permits_text(wish.permissions),
             "creator_kind": "robot" if actor.robot else "local",
             "creator_id": actor.robot.id if actor.robot else actor.user_id or 0,
             "created_at": now,
@@ -173,15 +173,11 @@ def _must_exist(tx: Transaction, robot_id: int) -> RobotRecord:
 
 def _must_be_grantable(tx: Transaction, wanted: Sequence[Permit], project: ProjectRecord | None) -> None:
     """Raises `BadQuery`."""
-    if not wanted or not all(permit.access for permit in wanted):
-        raise BadQuery("bad request: permissions and the access of each must not be empty")
+    must_be_grantable(wanted)
     if project and [(permit.kind, permit.namespace) for permit in wanted] != [("project", project.name)]:
         raise BadQuery("bad request: a robot of a project has one permission, in that project")
     for permit in wanted:
         _must_be_a_place(tx, permit)
-        for access in permit.access:
-            if access.permission not in _GRANTABLE[permit.kind]:
-                raise BadQuery(f"bad request permission: {access.permission[:80]}")
 
 
 def _must_be_a_place(tx: Transaction, permit: Permit) -> None:
@@ -230,10 +226,6 @@ def _usual_days(tx: Transaction) -> int:
 
 def _end(created_at: int, days: int) -> int | None:
     return None if days == FOR_EVER else created_at + days * DAY_MS
-
-
-def _text(permits: Sequence[Permit]) -> str:
-    return msgspec.json.encode(permits).decode()
 
 
 def _record(tx: Transaction, actor: Actor, operation: str, robot: RobotRecord) -> None:

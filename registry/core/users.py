@@ -24,6 +24,11 @@ class Users:
         with self._database.read() as tx:
             return users.list_all(tx)
 
+    def find(self, name: str) -> UserRecord:
+        """Raises `NotFound`."""
+        with self._database.read() as tx:
+            return must_exist(tx, name)
+
     def create(self, name: str, password: str, *, admin: bool = False) -> UserRecord:
         """Raises `RequestInvalid` for a bad name or a weak password, `Conflict` for a name that is taken."""
         must_be_username(name)

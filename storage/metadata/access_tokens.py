@@ -55,6 +55,12 @@ def list_of(tx: Connection, user_id: int) -> list[AccessTokenRecord]:
     return [AccessTokenRecord(*row) for row in tx.execute(listed)]
 
 
+def find(tx: Connection, user_id: int, name: str) -> AccessTokenRecord | None:
+    own = select(*_COLUMNS).where(access_tokens.c.user_id == user_id, access_tokens.c.name == name)
+    row = tx.execute(own).one_or_none()
+    return AccessTokenRecord(*row) if row else None
+
+
 def list_naming(tx: Connection, text: str) -> list[AccessTokenRecord]:
     """Those with the text in their permissions."""
     found = select(*_COLUMNS).where(access_tokens.c.permissions.contains(text, autoescape=True))

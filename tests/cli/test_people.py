@@ -230,3 +230,19 @@ def test_data_of_a_newer_version_is_left_alone(cove: Cove, data: Path) -> None:
 
 def test_wrong_setting_is_one_line(cove: Cove, tmp_path: Path) -> None:
     assert "cannot be read" in failure(cove("user", "list", "--config", str(tmp_path / "no.toml")))
+
+
+def test_access_token_is_added_used_listed_and_revoked_beside_a_running_server(beside: Cove, server: Server) -> None:
+    beside("user", "add", "tim", "--password-stdin", typed="Correct-horse1\n")
+    secret = beside("token", "add", "tim", "ci", "--days", "-1").stdout.strip()
+    assert server.sign_in("tim", secret) == 200
+    [listed] = json.loads(beside("token", "list", "tim", "--json").stdout)
+    assert (listed["name"], listed["scoped"], listed["expires_at"]) == ("ci", False, None)
+    assert listed["used_at"] is not None
+    beside("token", "revoke", "tim", "ci")
+    assert server.sign_in("tim", secret) == 401
+
+
+def test_access_token_that_there_is_not_is_named(cove: Cove) -> None:
+    assert failure(cove("token", "revoke", "admin", "none")) == "cove: user 'admin' has no access token 'none'"
+    assert "user 'nobody' does not exist" in failure(cove("token", "add", "nobody", "ci"))
