@@ -14,6 +14,7 @@ from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
+from registry.api.queues import QueueEndpoints
 from registry.api.quotas import QuotaEndpoints
 from registry.api.repositories import RepositoryEndpoints
 from registry.api.retentions import RetentionEndpoints
@@ -41,9 +42,11 @@ from registry.core.overviews import Overviews
 from registry.core.people import People
 from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
+from registry.core.queues import Queues
 from registry.core.repositories import Repositories
 from registry.core.retention import Retention
 from registry.core.robots import Robots
+from registry.core.schedules import Schedules
 from registry.core.setting_rules import Value
 from registry.core.settings import Settings
 from registry.core.system_jobs import audit_purges, clean_ups
@@ -74,6 +77,7 @@ def management(parts: Parts) -> ManagementEndpoints:
         clean_ups=SystemJobEndpoints(clean_ups(database), BASE + CLEAN_UPS),
         audit_purges=SystemJobEndpoints(audit_purges(database), BASE + AUDIT_PURGES),
         webhooks=WebhookEndpoints(Webhooks(database)),
+        queues=QueueEndpoints(Queues(database), Schedules(database)),
         users=UserEndpoints(people, parts.accounts, parts.gate, parts.browsers, origin=parts.origin),
         browsers=BrowserEndpoints(parts.accounts, parts.sessions, parts.browsers, people, origin=parts.origin),
         access_tokens=AccessTokenEndpoints(AccessTokens(database), parts.sessions),

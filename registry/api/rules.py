@@ -20,6 +20,7 @@ from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
+from registry.api.queues import QueueEndpoints
 from registry.api.quotas import QuotaEndpoints
 from registry.api.repositories import RepositoryEndpoints
 from registry.api.retentions import RetentionEndpoints
@@ -51,6 +52,7 @@ class ManagementEndpoints:
     clean_ups: SystemJobEndpoints
     audit_purges: SystemJobEndpoints
     webhooks: WebhookEndpoints
+    queues: QueueEndpoints
     users: UserEndpoints
     browsers: BrowserEndpoints
     access_tokens: AccessTokenEndpoints
@@ -81,6 +83,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_system_jobs(to.clean_ups, CLEAN_UPS, "garbage-collection"),
         *_system_jobs(to.audit_purges, AUDIT_PURGES, "purge-audit"),
         *_webhooks(to),
+        *_queues(to.queues),
         *_users(to),
         *_access_tokens(to),
         *_repositories(to),
@@ -226,6 +229,20 @@ def _webhooks(to: ManagementEndpoints) -> list[Rule]:
         on("GET", f"{base}/lasttrigger", to.webhooks.last_triggers, needs=may_read),
         on("GET", f"{base}/jobs", to.webhooks.jobs, needs=may_list),
         on("GET", f"{base}/events", to.webhooks.events, needs=may_read),
+    ]
+
+
+def _queues(to: QueueEndpoints) -> list[Rule]:
+    may_look, may_stop = InSystem("jobservice-monitor:list"), InSystem("jobservice-monitor:stop")
+    return [
+        on("GET", "/jobservice/pools", to.pools, needs=may_look),
+        on("GET", "/jobservice/pools/{pool_id}/workers", to.pools, needs=may_look),
+        on("GET", "/jobservice/queues", to.queues, needs=may_look),
+        on("PUT", "/jobservice/queues/{job_type}", to.put_queue, needs=may_stop),
+        on("PUT", "/jobservice/jobs/{job_id}", to.stop_job, needs=may_stop),
+        on("GET", "/jobservice/jobs/{job_id}/log", to.job_log, needs=may_look),
+        on("GET", "/schedules", to.schedules, needs=may_look),
+        on("GET", "/schedules/{job_type}/paused", to.is_paused, needs=Entry.ACCOUNT),
     ]
 
 

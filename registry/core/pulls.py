@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from registry.core import audit, events
+from registry.core import audit, events, settings
 from registry.core.events import Resource
 from storage.clock import now_ms
 from storage.metadata import pulls
@@ -65,23 +66,16 @@ class Pulls:
         return sum(count for count, _ in taken.values())
 
     def _record(self, taken: dict[Pull, tuple[int, int]]) -> None:
-        counts = [PullCount(pull.manifest_id, pull.tag, count, at) for pull, (count, at) in taken.items()]
-        rows = [
-            {
-                "at": at,
-                "project_id": pull.project_id,
-                "user_name": pull.user_name or ANONYMOUS,
-                "operation": "pull",
-                "resource_type": "artifact",
-                "resource": pull.resource,
-                "description": f"{count} times" if count > 1 else "",
-                "succeeded": True,
-            }
-            for pull, (count, at) in taken.items()
-        ]
         with self._database.write(durable=False) as tx:
+            is_dated = not settings.read_flag(tx, "pull_time_update_disable")
+            is_counted = not settings.read_flag(tx, "pull_count_update_disable")
+            counts = [
+                PullCount(pull.manifest_id, pull.tag, count if is_counted else 0, at if is_dated else None)
+                for pull, (count, at) in taken.items()
+            ]
             pulls.add(tx, counts)
-            audit.record_all(tx, rows)
+            if not settings.read_flag(tx, "pull_audit_log_disable"):
+                audit.record_all(tx, [_audit_row(pull, count, at) for pull, (count, at) in taken.items()])
             _announce(tx, taken)
 
     def _take_back(self, taken: dict[Pull, tuple[int, int]]) -> None:
@@ -89,6 +83,19 @@ class Pulls:
             for pull, (count, at) in taken.items():
                 more, later = self._counts.get(pull, (0, at))
                 self._counts[pull] = (count + more, later)
+
+
+def _audit_row(pull: Pull, count: int, at: int) -> dict[str, Any]:
+    return {
+        "at": at,
+        "project_id": pull.project_id,
+        "user_name": pull.user_name or ANONYMOUS,
+        "operation": "pull",
+        "resource_type": "artifact",
+        "resource": pull.resource,
+        "description": f"{count} times" if count > 1 else "",
+        "succeeded": True,
+    }
 
 
 def _announce(tx: Transaction, taken: Mapping[Pull, tuple[int, int]]) -> None:

@@ -232,3 +232,14 @@ def count_waiting(tx: Connection) -> list[tuple[str, int, int]]:
         .order_by(executions.c.vendor)
     )
     return [(vendor, count, since) for vendor, count, since in tx.execute(waiting)]
+
+
+def list_waiting(tx: Connection, vendor: str | None) -> list[int]:
+    """Ids of the runs of a kind, or of all, that have a task which waits."""
+    waiting = (
+        select(executions.c.id)
+        .join(tasks, tasks.c.execution_id == executions.c.id)
+        .where(tasks.c.due_at.is_not(None), tasks.c.status == PENDING)
+        .distinct()
+    )
+    return list(tx.execute(waiting if vendor is None else waiting.where(executions.c.vendor == vendor)).scalars())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from storage.metadata.database import upsert
 from storage.metadata.management_tables import artifact_details
@@ -14,12 +14,14 @@ from storage.metadata.tables import manifests, repositories, tags
 
 @dataclass(frozen=True, slots=True)
 class PullCount:
-    """A manifest was pulled so many times, by this tag or by its digest, the last time at `at`, in milliseconds."""
+    """A manifest was pulled so many times, by this tag or by its digest, the last time at `at`, in milliseconds; None
+    for a time that is not to be kept.
+    """
 
     manifest: int
     tag: str | None
     count: int
-    at: int
+    at: int | None
 
 
 _THIS = manifests.c.id == bindparam("manifest")
@@ -40,15 +42,16 @@ _DATE_TAG = (
 def add(tx: Connection, counts: Sequence[PullCount]) -> None:
     """Count pulls; those of manifests that are gone by now are nowhere to be counted."""
     rows = [asdict(each) for each in counts]
-    own = select(manifests.c.id, bindparam("at"), bindparam("count")).where(_THIS)
+    own = select(manifests.c.id, bindparam("at", type_=BigInteger), bindparam("count")).where(_THIS)
     insertion = upsert(tx, artifact_details).from_select(["manifest_id", "pulled_at", "pull_count"], own)
     total = artifact_details.c.pull_count + insertion.excluded.pull_count
+    last = func.coalesce(insertion.excluded.pulled_at, artifact_details.c.pulled_at)
     added = insertion.on_conflict_do_update(
-        index_elements=["manifest_id"], set_={"pulled_at": insertion.excluded.pulled_at, "pull_count": total}
+        index_elements=["manifest_id"], set_={"pulled_at": last, "pull_count": total}
     )
     tx.execute(added, rows)
     tx.execute(_COUNT, rows)
-    by_tag = [row for row in rows if row["tag"] is not None]
+    by_tag = [row for row in rows if row["tag"] is not None and row["at"] is not None]
     if by_tag:
         tx.execute(_DATE_TAG, by_tag)
 

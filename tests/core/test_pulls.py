@@ -6,13 +6,19 @@ from pathlib import Path
 from shutil import copy
 
 import pytest
+from sqlalchemy import select
 
+from auth.access import Actor
 from registry.core import pulls as module
 from registry.core.pulls import Pull, Pulls
-from storage.metadata import audit_records
+from registry.core.settings import Settings
+from storage.metadata import audit_records, manifests, projects, repositories
 from storage.metadata import pulls as pull_rows
+from storage.metadata import tags as tag_rows
 from storage.metadata.database import Database, DatabaseError
 from storage.metadata.listings import Listing
+from storage.metadata.management_tables import artifact_details
+from storage.metadata.tables import tags
 
 
 @pytest.fixture
@@ -59,3 +65,48 @@ def test_no_more_pulls_are_kept_in_memory_than_fit(database: Database, monkeypat
         pulls.count(Pull(number, 1, None, f"team/app:{number}", "dev"))
     pulls.count(Pull(0, 1, None, "team/app:0", "dev"))
     assert pulls.flush() == 3
+
+
+@pytest.mark.parametrize(
+    ("disabled", "expected"),
+    [
+        ("", (2, True, True, 1)),
+        ("pull_count_update_disable", (0, True, True, 1)),
+        ("pull_time_update_disable", (2, False, False, 1)),
+        ("pull_audit_log_disable", (2, True, True, 0)),
+    ],
+)
+def test_administrators_choose_what_is_kept_of_pulls(
+    database: Database, disabled: str, expected: tuple[int, bool, bool, int]
+) -> None:
+    manifest, pulls = push(database), Pulls(database)
+    pulls.count(Pull(manifest, 1, "1", "team/app:1", "dev"), times=2)
+    if disabled:
+        Settings(database, {}).change(Actor(), {disabled: True})
+    pulls.flush()
+    with database.read() as tx:
+        count, at = tx.execute(select(artifact_details.c.pull_count, artifact_details.c.pulled_at)).one()
+        tag = tx.execute(select(tags.c.pulled_at)).scalar_one()
+    audited = [each for each in recorded(database) if each[1] == "team/app:1"]
+    assert (count, at is not None, tag is not None, len(audited)) == expected
+
+
+def push(database: Database) -> int:
+    """A tagged manifest; its id."""
+    with database.write() as tx:
+        project = projects.add(tx, "team", is_public=False, now=1)
+        repository = repositories.get_or_create(tx, project.id, "team/app", 1)
+        made = manifests.add(
+            tx,
+            repository.id,
+            digest="sha256:" + "0" * 64,
+            media_type="application/vnd.oci.image.manifest.v1+json",
+            artifact_type=None,
+            subject=None,
+            annotations={},
+            content=b"{}",
+            references={},
+            now=1,
+        )
+        tag_rows.point(tx, repository.id, "1", made, 1)
+    return made
