@@ -269,7 +269,11 @@ def test_chart_shows_its_files(api: Api, registry: Registry) -> None:
     assert api("gus").get(f"{HERE.format('chart')}/1/additions/build_history").status_code == 400
 
 
-@pytest.mark.parametrize("layer", [b"no archive", chart(other="x"), chart(values_yaml="x")[:-20]])
+@pytest.mark.parametrize(
+    "layer",
+    [b"no archive", chart(other="x"), chart(values_yaml="x")[:-20]],
+    ids=["no archive", "another file", "cut short"],
+)
 def test_chart_that_is_none_has_no_files(api: Api, registry: Registry, layer: bytes) -> None:
     push(registry, "team/odd", "1", config={}, config_type=CHART_CONFIG_TYPE, layers={layer: CHART_TYPE})
     assert api("dev").get(f"{HERE.format('odd')}/1/additions/readme.md").status_code == 404
