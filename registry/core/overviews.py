@@ -48,11 +48,11 @@ class Overviews:
     def statistics(self, actor: Actor) -> Statistics:
         sight = self._access.sight(actor, "project:read")
         with self._database.read() as tx:
-            private = overviews.count(tx, sight, public=False)
             public = overviews.count(tx, sight, public=True)
             if not sight.everything:
-                return Statistics(private, public, Counts(0, 0), 0)
-            total = Counts(private.projects + public.projects, private.repositories + public.repositories)
+                return Statistics(overviews.count(tx, sight, public=False), public, Counts(0, 0), 0)
+            total = overviews.count_all(tx)
+            private = Counts(total.projects - public.projects, total.repositories - public.repositories)
             return Statistics(private, public, total, overviews.sum_used_bytes(tx))
 
     def search(self, actor: Actor, part: str) -> Found:

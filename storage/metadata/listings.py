@@ -15,10 +15,11 @@ Value = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column that a list can be filtered and sorted by. Times are in milliseconds."""
+    """A column that a list can be filtered and sorted by. Times are in ms; what `is_lower` has no capitals."""
 
     column: ColumnElement[Any]
     kind: Kind = "text"
+    is_lower: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def _order(fields: Mapping[str, Field], names: Sequence[str]) -> list[ColumnElem
 def _condition(field: Field, wanted: Filter) -> ColumnElement[bool]:
     column = field.column
     if wanted.how == "contains":
-        return func.lower(column).contains(str(wanted.values[0]).lower(), autoescape=True)
+        searched = column if field.is_lower else func.lower(column)
+        return searched.contains(str(wanted.values[0]).lower(), autoescape=True)
     values = [None if text is None else value_of(field.kind, text) for text in wanted.values]
     if wanted.how == "exact":
         return column == values[0]

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, exists, func, or_, select, true
 
 from storage.metadata.management_tables import group_members
 from storage.metadata.repositories import IS_KNOWN
 from storage.metadata.sights import Sight
-from storage.metadata.tables import manifests, members, projects, repositories
+from storage.metadata.tables import members, projects, repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,18 @@ class FoundRepository:
     manifests: int
 
 
+def count_all(tx: Connection) -> Counts:
+    return Counts(
+        tx.execute(select(func.count()).select_from(projects)).scalar_one(),
+        tx.execute(select(func.count()).select_from(repositories).where(IS_KNOWN)).scalar_one(),
+    )
+
+
 def count(tx: Connection, sight: Sight, *, public: bool) -> Counts:
     """What is public, or what is not, of what is within the sight."""
     wanted = projects.c.is_public if public else ~projects.c.is_public
     seen = select(projects.c.id).where(wanted, sight.shows(projects.c.id))
-    held = select(func.count()).select_from(repositories)
-    held = held.where(repositories.c.project_id.in_(seen), IS_KNOWN)
+    held = select(func.count()).select_from(repositories).where(repositories.c.project_id.in_(seen), IS_KNOWN)
     return Counts(
         tx.execute(select(func.count()).select_from(seen.subquery())).scalar_one(), tx.execute(held).scalar_one()
     )
@@ -48,7 +54,7 @@ def sum_used_bytes(tx: Connection) -> int:
 
 def find_repositories(tx: Connection, sight: Sight, part: str, *, count: int) -> list[FoundRepository]:
     """Up to `count` known repositories with that part in their names, which are within the sight, in bytewise order."""
-    held = select(func.count()).where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
+    seen = select(projects.c.id).where(sight.shows(projects.c.id))
     chosen = (
         select(
             projects.c.id,
@@ -56,11 +62,11 @@ def find_repositories(tx: Connection, sight: Sight, part: str, *, count: int) ->
             projects.c.is_public,
             repositories.c.name,
             repositories.c.pull_count,
-            held.scalar_subquery(),
+            repositories.c.manifest_count,
         )
         .join(projects, projects.c.id == repositories.c.project_id)
-        .where(func.lower(repositories.c.name).contains(part.lower(), autoescape=True), IS_KNOWN)
-        .where(sight.shows(repositories.c.project_id))
+        .where(repositories.c.name.contains(part.lower(), autoescape=True), IS_KNOWN)
+        .where(true() if sight.everything else repositories.c.project_id.in_(seen))
         .order_by(repositories.c.name)
         .limit(count)
     )

@@ -106,7 +106,7 @@ _QUOTA_FIELDS = {
 }
 _FIELDS = {
     "project_id": Field(projects.c.id, "number"),
-    "name": Field(projects.c.name),
+    "name": Field(projects.c.name, is_lower=True),
     "public": Field(projects.c.is_public, "flag"),
     "owner": Field(users.c.name),
     "owner_id": Field(projects.c.owner_id, "number"),

@@ -109,7 +109,7 @@ _FIELDS = {
     "id": Field(repositories.c.id, "number"),
     "repository_id": Field(repositories.c.id, "number"),
     "project_id": Field(repositories.c.project_id, "number"),
-    "name": Field(repositories.c.name),
+    "name": Field(repositories.c.name, is_lower=True),
     "description": Field(repositories.c.description),
     "pull_count": Field(repositories.c.pull_count, "number"),
     "artifact_count": Field(_ARTIFACTS, "number"),
