@@ -9,14 +9,13 @@ SQLite and PostgreSQL differ in the modules of their engines and here, and nowhe
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Table, insert, text
+from sqlalchemy import Connection, Table, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.metadata import sqlite_engines
@@ -53,27 +52,29 @@ HEAD = "0005"  # the newest migration; a test holds it to the folder of migratio
 BUSY_SECONDS = 10
 
 
+class Connections(Protocol):
+    """To a database of one kind. Raise `errors`, which `explain` turns into the program's own."""
+
+    errors: tuple[type[Exception], ...]
+
+    def reading(self) -> AbstractContextManager[Connection]: ...
+    def writing(self, *, durable: bool, patient: bool) -> AbstractContextManager[Connection]: ...
+    def explain(self, error: Exception) -> DatabaseError | None: ...
+    def watch(self) -> sqlite_engines.Watch | None: ...
+    def close(self) -> None: ...
+
+
 class Database:
     """One metadata database. Thread-safe; transactions are opened here and nowhere else."""
 
-    def __init__(
-        self,
-        engines: tuple[Engine, Engine],
-        explain: Callable[[DBAPIError], DatabaseError | None],
-        *,
-        file: Path | None = None,
-    ) -> None:
-        self._readers, self._writers = engines
-        self._hasty_writers = self._writers.execution_options(durable=False)
-        self._explain = explain
-        self._file = file
-        self._watches: list[sqlite_engines.Watch] = []
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self._turn = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> "Database":
         """Open (or make) the SQLite file at `path`; call `migrate` before anything else."""
-        return cls(sqlite_engines.open_engines(path, BUSY_SECONDS), sqlite_engines.explain, file=path)
+        return cls(sqlite_engines.Connections(path, BUSY_SECONDS))
 
     @classmethod
     def connect(cls, url: str) -> "Database":
@@ -87,12 +88,12 @@ class Database:
             raise DatabaseError(
                 "PostgreSQL takes a package that is not installed: install cove-registry[postgres]"
             ) from None
-        return cls(postgres_engines.open_engines(url, BUSY_SECONDS), postgres_engines.explain)
+        return cls(postgres_engines.Connections(url, BUSY_SECONDS))
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A read transaction. Raises `DatabaseBusy`, `DatabaseUnavailable`."""
-        with self._begin(self._readers) as tx:
+        with self._explaining(), self._connections.reading() as tx:
             yield tx
 
     @contextmanager
@@ -104,11 +105,20 @@ class Database:
         queue at a lock of this process first: in SQLite's own waiting, which is a poll, and in the pool's some of them
         starve.
         """
+        with self._write(durable=durable) as tx:
+            yield tx
+
+    @contextmanager
+    def _write(self, *, durable: bool = True, patient: bool = False) -> Iterator[Transaction]:
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise DatabaseBusy(f"no write transaction could begin within {BUSY_SECONDS} s")
+        is_done = False
         try:
-            with self._begin(self._writers if durable else self._hasty_writers) as tx:
+            with self._explaining(), self._connections.writing(durable=durable, patient=patient) as tx:
                 yield tx
+                is_done = True  # all that can fail from here on is the commit
+        except DatabaseUnavailable as error:
+            raise CommitUnknown(str(error)) if is_done else error from error.__cause__
         finally:
             self._turn.release()
 
@@ -127,7 +137,7 @@ class Database:
         # Alembic takes a tenth of a second to import, and an up-to-date start has no use for it.
         from storage.metadata.migrations import upgrade  # noqa: PLC0415
 
-        with self._begin(self._writers.execution_options(patient=True)) as tx:
+        with self._write(patient=True) as tx:
             version = _version(tx)
             if version is not None and version > HEAD:
                 raise SchemaTooNew(f"the data has schema {version}, this program knows schemas up to {HEAD}")
@@ -141,33 +151,22 @@ class Database:
 
     def watch(self) -> sqlite_engines.Watch | None:
         """Tells in microseconds whether what a pull has seen is still true; None where the database has no such way."""
-        if self._file is None:
-            return None
-        watch = sqlite_engines.Watch(self._file)
-        self._watches.append(watch)
-        return watch
+        return self._connections.watch()
 
     def close(self) -> None:
-        for watch in self._watches:
-            watch.close()
-        self._readers.dispose()
-        self._writers.dispose()
+        self._connections.close()
 
     @contextmanager
-    def _begin(self, engine: Engine) -> Iterator[Transaction]:
-        is_done = False
+    def _explaining(self) -> Iterator[None]:
+        """Raise the program's errors in place of those of the driver, of SQLAlchemy and of its pools."""
         try:
-            with engine.begin() as tx:
-                yield tx
-                is_done = True  # all that can fail from here on is the commit
+            yield
         except PoolTimeout as error:
             raise DatabaseBusy("all database connections are in use") from error
-        except DBAPIError as error:
-            explained = self._explain(error)
+        except self._connections.errors as error:
+            explained = self._connections.explain(error)
             if explained is None:
                 raise
-            if is_done and engine is not self._readers and isinstance(explained, DatabaseUnavailable):
-                explained = CommitUnknown(str(explained))
             raise explained from error
 
 

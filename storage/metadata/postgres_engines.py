@@ -13,6 +13,7 @@ All limits are set in the transaction itself, and nothing is prepared: both work
 """
 
 import select
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -52,18 +53,45 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def open_engines(url: str, patience: float) -> tuple[Engine, Engine]:
-    """For reading and for writing the database at an address in libpq's form; `patience` is in seconds.
+class Connections:
+    """To the database at an address in libpq's form; `patience` is in seconds. Thread-safe.
 
-    The second takes the execution options `patient`, for transactions that may last as long as it takes, and
-    `durable`, False for those that may be lost with the server's power. Raises `DatabaseError` for an address that is
-    none.
+    Raises `DatabaseError` for an address that is none.
     """
-    try:
-        parameters = _DEFAULTS | conninfo_to_dict(url) | {"client_encoding": "utf8"}
-    except (psycopg.ProgrammingError, UnicodeDecodeError):
-        raise DatabaseError("the address of the database cannot be read") from None  # which would repeat a part of it
-    return _engine(parameters, patience, _READ, _READERS), _engine(parameters, patience, _WRITE, 1)
+
+    errors: tuple[type[Exception], ...] = (DBAPIError,)
+
+    def __init__(self, url: str, patience: float) -> None:
+        try:
+            parameters = _DEFAULTS | conninfo_to_dict(url) | {"client_encoding": "utf8"}
+        except (psycopg.ProgrammingError, UnicodeDecodeError):
+            raise DatabaseError("the address of the database cannot be read") from None  # which would repeat part of it
+        self._readers = _engine(parameters, patience, _READ, _READERS)
+        self._writers = _engine(parameters, patience, _WRITE, 1)
+        self._hasty_writers = self._writers.execution_options(durable=False)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A read transaction."""
+        return self._readers.begin()
+
+    def writing(self, *, durable: bool = True, patient: bool = False) -> AbstractContextManager[Connection]:
+        """A write transaction, which may last as long as it takes when it is `patient`; one that is not `durable` may
+        be lost with the server's power.
+        """
+        if patient:
+            return self._writers.execution_options(patient=True).begin()
+        return (self._writers if durable else self._hasty_writers).begin()
+
+    def explain(self, error: Exception) -> DatabaseError | None:
+        """What an error means to the program; None for one that only a bug can cause."""
+        return _explain(error) if isinstance(error, DBAPIError) else None
+
+    def watch(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self._readers.dispose()
+        self._writers.dispose()
 
 
 def _engine(parameters: dict[str, Any], patience: float, begin: str, connections: int) -> Engine:
@@ -133,7 +161,7 @@ _UNAVAILABLE = {
 }
 
 
-def explain(error: DBAPIError) -> DatabaseError | None:
+def _explain(error: DBAPIError) -> DatabaseError | None:
     """What an error of the driver means to the program; None for one that only a bug can cause.
 
     The codes are those of PostgreSQL's manual, appendix "PostgreSQL Error Codes".

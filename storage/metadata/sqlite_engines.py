@@ -1,7 +1,10 @@
 """SQLite: one file, whose writers take turns."""
 
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from storage.metadata.errors import DatabaseBusy, DatabaseError, DatabaseFull
 
@@ -34,9 +38,77 @@ def is_safe_for_processes(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
-def open_engines(path: Path, patience: float) -> tuple[Engine, Engine]:
-    """For reading and for writing the file at `path`, which is made if need be; `patience` is in seconds."""
-    return _engine(path, patience, "BEGIN", _READERS), _engine(path, patience, "BEGIN IMMEDIATE", 1)
+class Connections:
+    """To the file at `path`, which is made if need be: some that read, and one that writes. Thread-safe.
+
+    Each is opened when it is first needed and stays open, and its driver begins and ends transactions. That takes 10 µs
+    of a core, where SQLAlchemy's pool, events and transactions take 70. `patience` is in seconds.
+    """
+
+    def __init__(self, path: Path, patience: float) -> None:
+        self.errors: tuple[type[Exception], ...] = (DBAPIError, sqlite_driver().Error)
+        self._path = path
+        self._patience = patience
+        self._engine = _engine(path, patience)
+        self._room = threading.Semaphore(_READERS)
+        self._readers: list[Connection] = []  # those that nobody uses, the one used last at the end
+        self._writers: list[Connection] = []  # likewise; there is one at most
+        _, self._synchronous = _modes()
+        self._watches: list[Watch] = []
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read transaction. Raises `DatabaseBusy` when all connections are in use for too long."""
+        if not self._room.acquire(timeout=self._patience):
+            raise DatabaseBusy("all database connections are in use")
+        try:
+            with self._transaction(self._readers, "BEGIN") as tx:
+                yield tx
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def writing(self, *, durable: bool = True, patient: bool = False) -> Iterator[Connection]:  # noqa: ARG002  # none is cut short
+        """A write transaction; whoever calls sees to it that there is one at a time."""
+        with self._transaction(self._writers, "BEGIN IMMEDIATE", durable=durable) as tx:
+            yield tx
+
+    @contextmanager
+    def _transaction(self, unused: list[Connection], begin: str, *, durable: bool = True) -> Iterator[Connection]:
+        connection = unused.pop() if unused else self._engine.connect()
+        driver = driver_of(connection)
+        try:
+            wanted = self._synchronous if durable else "NORMAL"
+            if connection.info["synchronous"] != wanted:
+                driver.execute(f"PRAGMA synchronous={wanted}")
+                connection.info["synchronous"] = wanted
+            driver.execute(begin)
+            yield connection
+            driver.commit()
+        except BaseException:
+            driver.rollback()
+            raise
+        finally:
+            if driver.in_transaction:  # it could not even be rolled back
+                connection.invalidate()
+            else:
+                unused.append(connection)
+
+    def explain(self, error: Exception) -> DatabaseError | None:
+        """What an error means to the program; None for one that only a bug can cause."""
+        return _explain(error)
+
+    def watch(self) -> "Watch":
+        watch = Watch(self._path)
+        self._watches.append(watch)
+        return watch
+
+    def close(self) -> None:
+        for watch in self._watches:
+            watch.close()
+        for connection in self._readers + self._writers:
+            connection.close()
+        self._engine.dispose()
 
 
 class Watch:
@@ -72,22 +144,34 @@ class Watch:
         self._connection.close()
 
 
-def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine:
-    driver = sqlite_driver()
+def driver_of(connection: Connection) -> Any:
+    """The driver's own connection behind one of SQLAlchemy's."""
+    return connection.connection.driver_connection
+
+
+def _modes() -> tuple[str, str]:
+    """Of the journal, and of what a durable commit waits for.
+
+    A rollback journal is slower, but free of the WAL-reset bug; EXTRA also syncs the folder when it is unlinked.
+    """
+    is_safe = is_safe_for_processes(sqlite_driver().sqlite_version_info)
+    return ("WAL", "FULL") if is_safe else ("DELETE", "EXTRA")
+
+
+def _engine(path: Path, patience: float) -> Engine:
+    """Makes connections that neither begin nor end a transaction by themselves."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        module=driver,
+        module=sqlite_driver(),
+        isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # or every error that is logged would show the values, secrets among them
         connect_args={"timeout": patience, "check_same_thread": False, "isolation_level": None},
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=patience,
+        poolclass=NullPool,
     )
-    # A rollback journal is slower, but free of the WAL-reset bug; EXTRA also syncs the folder when it is unlinked.
-    journal, synchronous = ("WAL", "FULL") if is_safe_for_processes(driver.sqlite_version_info) else ("DELETE", "EXTRA")
+    journal, synchronous = _modes()
 
     @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
+    def _configure(connection: Any, record: ConnectionPoolEntry) -> None:
         _turn_on(journal, connection, patience)
         for pragma in (
             f"synchronous={synchronous}",
@@ -97,14 +181,7 @@ def _engine(path: Path, patience: float, begin: str, connections: int) -> Engine
             "trusted_schema=OFF",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        wanted = synchronous if connection.get_execution_options().get("durable", True) else "NORMAL"
-        if connection.info.setdefault("synchronous", synchronous) != wanted:
-            connection.exec_driver_sql(f"PRAGMA synchronous={wanted}").close()
-            connection.info["synchronous"] = wanted
-        connection.exec_driver_sql(begin)
+        record.info["synchronous"] = synchronous
 
     return engine
 
@@ -140,13 +217,16 @@ _BROKEN = {
 }
 
 
-def explain(error: DBAPIError) -> DatabaseError | None:
-    """What an error of the driver means to the program; None for one that only a bug can cause."""
-    code = _code(error.orig)
+def _explain(error: Exception) -> DatabaseError | None:
+    """What an error of the driver means to the program, wrapped by SQLAlchemy or not; None for one that only a bug can
+    cause.
+    """
+    orig = error.orig if isinstance(error, DBAPIError) else error
+    code = _code(orig)
     if code in _BUSY:
         return DatabaseBusy("the database is locked by another writer")
     if code == sqlite3.SQLITE_FULL:
         return DatabaseFull("the disk of the database is full")
     if code in _BROKEN:
-        return DatabaseError(f"the database cannot be read or written: {error.orig}")
+        return DatabaseError(f"the database cannot be read or written: {orig}")
     return None
