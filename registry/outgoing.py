@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from registry.values import Network
 
-SECONDS = 15
-"""For a request: to connect to the other side, and from then to its answer."""
+SECONDS, CONNECT_SECONDS = 15, 5
+"""Until the answer must be there once a connection is, and until that is."""
+_STEP_SECONDS = 0.2
 _EMBEDDING = tuple(
     ipaddress.ip_network(text)
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")  # an IPv4 address is in them
@@ -72,27 +74,60 @@ class Request:
     verify: bool = True
 
 
-def send(request: Request, reach: Reach) -> int:
-    """Send it, and return the status of the answer, of which nothing else counts. Raises `OutgoingError`."""
-    url = urlsplit(request.url)
-    host, is_secure = url.hostname or "", url.scheme == "https"
-    connection = HTTPConnection(url.netloc)
-    connection.sock = _open(reach, host, url.port or (443 if is_secure else 80))
-    with closing(connection), _in_time(connection):
-        if is_secure:
-            _secure(connection, host, verify=request.verify)
-        target = urlunsplit(("", "", url.path or "/", url.query, ""))
-        connection.request("POST", target, request.content, dict(request.headers))
-        return connection.getresponse().status
+class Sender:
+    """Sends one request at a time, until it is stopped."""
 
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._stopping = threading.Event()
 
-def _open(reach: Reach, host: str, port: int) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one. Raises `OutgoingError`."""
-    addresses = reach.resolve(host, port)
-    for address in addresses:
-        with suppress(OSError):
-            return socket.create_connection((address, port), SECONDS / len(addresses))
-    raise OutgoingError(f"{host[:80]!r} takes no connection on port {port}")
+    def send(self, request: Request) -> int:
+        """Send it, and return the status of the answer, of which nothing else counts. Raises `OutgoingError`."""
+        url = urlsplit(request.url)
+        host, is_secure = url.hostname or "", url.scheme == "https"
+        connection = HTTPConnection(url.netloc)
+        connection.sock = self._open(host, url.port or (443 if is_secure else 80))
+        with closing(connection), self._in_time(connection):
+            if is_secure:
+                _secure(connection, host, verify=request.verify)
+            target = urlunsplit(("", "", url.path or "/", url.query, ""))
+            connection.request("POST", target, request.content, dict(request.headers))
+            return connection.getresponse().status
+
+    def stop(self) -> None:
+        """End what is under way, from another thread."""
+        self._stopping.set()
+
+    def _open(self, host: str, port: int) -> socket.socket:
+        """A connection to the first of the host's addresses that takes one. Raises `OutgoingError`."""
+        addresses = self._reach.resolve(host, port)
+        for address in addresses:
+            with suppress(OSError):
+                return socket.create_connection((address, port), CONNECT_SECONDS / len(addresses))
+        raise OutgoingError(f"{host[:80]!r} takes no connection on port {port}")
+
+    @contextmanager
+    def _in_time(self, connection: HTTPConnection) -> Iterator[None]:
+        """End the connection in time, however slowly the other side goes on. Raises `OutgoingError`."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            """Wait in steps, since either the answer or a stop may end it."""
+            until = time.monotonic() + SECONDS
+            while not is_over.wait(_STEP_SECONDS):
+                if self._stopping.is_set() or time.monotonic() > until:
+                    with suppress(OSError):
+                        connection.sock.shutdown(socket.SHUT_RDWR)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        except (OSError, HTTPException) as error:
+            raise OutgoingError(f"no answer came, or not in time: {error!r}") from None
+        finally:
+            is_over.set()
+            watcher.join()
 
 
 def _secure(connection: HTTPConnection, host: str, *, verify: bool) -> None:
@@ -104,25 +139,3 @@ def _secure(connection: HTTPConnection, host: str, *, verify: bool) -> None:
     wrapped = context.wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
     connection.sock = wrapped
     wrapped.do_handshake()
-
-
-@contextmanager
-def _in_time(connection: HTTPConnection) -> Iterator[None]:
-    """End the connection in time, however slowly the other side goes on. Raises `OutgoingError`."""
-    is_over = threading.Event()
-
-    def end() -> None:
-        is_over.set()
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(SECONDS, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, HTTPException) as error:
-        reason = f"no answer came within {SECONDS} s" if is_over.is_set() else f"the request has failed: {error!r}"
-        raise OutgoingError(reason) from None
-    finally:
-        timer.cancel()

@@ -1,6 +1,7 @@
 """The background work that people begin or schedule, put together."""
 
 import platform
+from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ from registry.config import Config
 from registry.core.audit import Audit
 from registry.core.cleaning import Rules
 from registry.core.executions import GARBAGE_COLLECTION, PURGE_AUDIT_LOG, RETENTION, SLACK, WEBHOOK
-from registry.core.retention import plan
+from registry.core.retention import announce_end, plan
 from registry.core.schedules import Schedules
 from registry.jobs.cleaning import CleanUps
 from registry.jobs.deliveries import LANES, Deliveries
@@ -17,27 +18,39 @@ from registry.jobs.retention import Retaining
 from registry.jobs.schedules import LOOK_SECONDS, Worker
 from registry.jobs.timer import Job
 from registry.metrics import Metrics
-from registry.outgoing import Reach
+from registry.outgoing import Reach, Sender
 from registry.parts import Parts
+from storage.metadata.database import Database
 
 
 def workers(parts: Parts, rules: Rules, metrics: Metrics) -> list[Job]:
     """What begins the work that is due, and what does it. `rules` are those of cleaning up."""
     database = parts.database
-    long = Worker(
-        database,
-        {
-            GARBAGE_COLLECTION: CleanUps(database, parts.store, rules, metrics.count_cleaned).run,
-            PURGE_AUDIT_LOG: partial(purge, Audit(database, parts.access)),
-            RETENTION: Retaining(database).run,
-        },
-    )
-    deliveries = Deliveries(database, _host(parts.config), Reach(parts.config.webhook_allowed_networks))
-    lanes = [Worker(database, dict.fromkeys((WEBHOOK, SLACK), deliveries.deliver)) for _ in range(LANES)]
+    clean_ups = CleanUps(database, parts.store, rules, metrics.count_cleaned)
     return [
         Job(Schedules(database, {RETENTION: plan}).begin_due, LOOK_SECONDS),
-        *(Job(worker.run, LOOK_SECONDS, worker.stop) for worker in (long, *lanes)),
+        _job(Worker(database, {GARBAGE_COLLECTION: clean_ups.run})),
+        _job(Worker(database, {PURGE_AUDIT_LOG: partial(purge, Audit(database, parts.access))})),
+        _job(Worker(database, {RETENTION: Retaining(database).run}, ended=announce_end)),
+        *_deliveries(database, parts.config),
     ]
+
+
+def _job(worker: Worker) -> Job:
+    return Job(worker.run, LOOK_SECONDS, worker.stop)
+
+
+def _deliveries(database: Database, config: Config) -> Iterator[Job]:
+    for _ in range(LANES):
+        sender = Sender(Reach(config.webhook_allowed_networks))
+        deliver = Deliveries(database, _host(config), sender).deliver
+        worker = Worker(database, {WEBHOOK: deliver, SLACK: deliver})
+        yield Job(worker.run, LOOK_SECONDS, partial(_stop, worker, sender))
+
+
+def _stop(worker: Worker, sender: Sender) -> None:
+    worker.stop()
+    sender.stop()
 
 
 def _host(config: Config) -> str:

@@ -94,9 +94,7 @@ def announce_artifacts(
     """Tell that something was done to artifacts of a repository."""
 
     def make() -> Event:
-        project = projects.find_by_id(tx, repository.project_id)
-        assert project is not None, "its repository is here"  # noqa: S101
-        about = _of_project(type_, at, operator, project)
+        about = of_project(tx, type_, repository.project_id, operator=operator, at=at)
         return msgspec.structs.replace(
             about,
             repository=repository.name,
@@ -116,7 +114,7 @@ def announce_nearly_full(tx: Transaction, project_name: str, message: str) -> No
     """Tell that a project has little room left."""
     project = projects.find(tx, project_name)
     if project:
-        _announce_quota(tx, QUOTA_WARNING, project, message, "")
+        _announce_quota(tx, QUOTA_WARNING, project.id, message, "")
 
 
 def tell_of_excess(database: Database, project: ProjectRecord, error: QuotaExceeded, operator: str = "") -> None:
@@ -125,18 +123,21 @@ def tell_of_excess(database: Database, project: ProjectRecord, error: QuotaExcee
         if not is_heard(tx, QUOTA_EXCEEDED, project.id):
             return
     with database.write() as tx:
-        _announce_quota(tx, QUOTA_EXCEEDED, project, error.message, operator)
+        _announce_quota(tx, QUOTA_EXCEEDED, project.id, error.message, operator)
 
 
-def _announce_quota(tx: Transaction, type_: str, project: ProjectRecord, message: str, operator: str) -> None:
+def _announce_quota(tx: Transaction, type_: str, project_id: int, message: str, operator: str) -> None:
     def make() -> Event:
-        about = _of_project(type_, now_ms(), operator, project)
-        return msgspec.structs.replace(about, more={"custom_attributes": {"Details": message}})
+        details = {"Details": message}
+        return of_project(tx, type_, project_id, operator=operator, at=now_ms(), custom_attributes=details)
 
-    announce(tx, type_, project.id, make)
+    announce(tx, type_, project_id, make)
 
 
-def _of_project(type_: str, at: int, operator: str, project: ProjectRecord) -> Event:
+def of_project(tx: Transaction, type_: str, project_id: int, *, operator: str, at: int, **more: object) -> Event:
+    """An event of a project, which is there."""
+    project = projects.find_by_id(tx, project_id)
+    assert project is not None, "whoever listens belongs to it"  # noqa: S101
     return Event(
         type=type_,
         at=at,
@@ -144,4 +145,5 @@ def _of_project(type_: str, at: int, operator: str, project: ProjectRecord) -> E
         project_id=project.id,
         project=project.name,
         is_public=project.is_public,
+        more=more,
     )

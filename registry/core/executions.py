@@ -63,6 +63,10 @@ def start(
     return run
 
 
+Ending = Callable[[Transaction, int], None]
+"""What is to be done in the transaction in which a run ends, by its number."""
+
+
 @dataclass
 class Run:
     """A task in the hands of whoever does it. What is put into `attributes` stays with the task, and what is put into
@@ -73,6 +77,7 @@ class Run:
     execution: ExecutionRecord
     task: TaskRecord
     is_ending: Callable[[], bool]
+    ended: Ending = lambda _tx, _execution_id: None
     clock: Callable[[], int] = now_ms
     attributes: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
@@ -109,7 +114,8 @@ class Run:
         """End it with what came of it."""
         with self.database.write() as tx:
             self._note(tx)
-            executions.finish(tx, self.task, status=status, message=message, now=self.clock())
+            if executions.finish(tx, self.task, status=status, message=message, now=self.clock()):
+                self.ended(tx, self.execution.id)
 
     def put_off(self, seconds: float, message: str = "") -> None:
         """Have it tried again after so many seconds."""

@@ -63,7 +63,10 @@ def _data(event: Event, host: str) -> Payload:
             "repo_full_name": event.repository,
             "repo_type": "public" if event.is_public else "private",
         }
-    return data | dict(event.more)
+    more = dict(event.more)
+    if "retention" in more:
+        more["retention"] = {"harbor_hostname": host, "project_name": event.project, **more["retention"]}
+    return data | more
 
 
 def _resources(event: Event, host: str) -> list[Payload]:

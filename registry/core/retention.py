@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from auth.access import Actor
-from registry.core import audit, executions, schedules
+from registry.core import audit, events, executions, schedules
+from registry.core.events import Event
 from registry.core.executions import RETENTION, Attributes, CountedExecution, Executions
 from registry.core.retention_rules import Rule, must_be_rules
 from registry.core.schedules import CUSTOM, NONE, Timing
@@ -17,11 +18,12 @@ from storage.metadata import executions as execution_rows
 from storage.metadata import projects, repositories, retention_policies
 from storage.metadata import schedules as schedule_rows
 from storage.metadata.database import Database, Transaction
-from storage.metadata.executions import TaskRecord
+from storage.metadata.executions import ExecutionRecord, TaskRecord
 from storage.metadata.listings import Listing
 from storage.metadata.retention_policies import PolicyRecord
 
-DRY_RUN, REPOSITORY = "dry_run", "repository"
+DRY_RUN, REPOSITORY, DELETED = "dry_run", "repository", "deleted"
+_TOLD = 1000  # of what a run has deleted
 SETTING = "retention_id"
 
 
@@ -132,6 +134,32 @@ def plan(tx: Transaction, policy_id: int, _parameters: Attributes) -> Sequence[A
     rules = Policy.read(known.policy).rules
     found, _ = repositories.list_page(tx, Listing(sort=("name",), size=0), project_id=known.project_id)
     return [{REPOSITORY: each.name} for each in found if any(rule.is_about(each.name) for rule in rules)]
+
+
+def announce_end(tx: Transaction, execution_id: int) -> None:
+    """Tell those who listen what a run has deleted."""
+    run = execution_rows.find(tx, execution_id)
+    known = retention_policies.find(tx, run.vendor_id) if run else None
+    if run is None or known is None or json.loads(run.attributes)[DRY_RUN]:
+        return
+    project_id = known.project_id
+    events.announce(tx, events.RETAINED, project_id, lambda: _event(tx, run, known))
+
+
+def _event(tx: Transaction, run: ExecutionRecord, policy: PolicyRecord) -> Event:
+    done = [json.loads(task.attributes) for task in execution_rows.list_tasks(tx, run.id, Listing(size=0))[0]]
+    gone = [name for each in done for name in each.get(DELETED, ())]
+    rules = [msgspec.to_builtins(rule) for rule in Policy.read(policy.policy).rules]
+    result = {
+        "total": sum(each.get("total", 0) for each in done),
+        "retained": sum(each.get("retained", 0) for each in done),
+        "retention_policy_id": policy.id,
+        "retention_rule": rules,
+        "result": run.status,
+        "deleted_artifact": [{"type": "image", "status": "SUCCESS", "name_tag": name} for name in gone[:_TOLD]],
+    }
+    at = run.finished_at or run.started_at
+    return events.of_project(tx, events.RETAINED, policy.project_id, operator=run.trigger, at=at, retention=result)
 
 
 def _schedule(tx: Transaction, policy_id: int, cron: str, now: int) -> None:

@@ -9,7 +9,7 @@ from registry.core.events import Event
 from registry.core.executions import SLACK, Run, WorkFailed
 from registry.core.payloads import CLOUD_EVENTS, as_cloud_event, for_slack, in_default_form
 from registry.core.webhooks import Target
-from registry.outgoing import NotAllowed, OutgoingError, Reach, Request, send
+from registry.outgoing import NotAllowed, OutgoingError, Request, Sender
 from storage.metadata import webhooks
 from storage.metadata.database import Database
 from storage.metadata.webhooks import WebhookRecord
@@ -22,11 +22,11 @@ _JSON, _CLOUD_EVENT = "application/json", "application/cloudevents+json"
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """`host` is the registry's as its clients know it, `reach` where webhooks may be."""
+    """`host` is the registry's as its clients know it."""
 
     database: Database
     host: str
-    reach: Reach
+    sender: Sender
 
     def deliver(self, run: Run) -> None:
         """Send an event to its target. Raises `WorkFailed`."""
@@ -36,7 +36,7 @@ class Deliveries:
         if target is None or webhook is None:
             raise WorkFailed("the webhook is not there any more, or not enabled")
         try:
-            status = send(self._request(run, webhook, target), self.reach)
+            status = self.sender.send(self._request(run, webhook, target))
         except NotAllowed as error:
             raise WorkFailed(str(error)) from None
         except OutgoingError as error:

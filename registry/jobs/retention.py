@@ -6,7 +6,7 @@ from auth.access import Actor
 from registry.core.artifact_changes import remove
 from registry.core.executions import Run
 from registry.core.repositories import Repository
-from registry.core.retention import DRY_RUN, REPOSITORY, Policy
+from registry.core.retention import DELETED, DRY_RUN, REPOSITORY, Policy
 from registry.core.retention_rules import Candidate, kept
 from registry.errors import StillReferenced, TagImmutable
 from registry.oci.names import RepositoryName
@@ -58,6 +58,8 @@ class Retaining:
                 outcome = "would be deleted"
             else:
                 outcome = self._delete(Repository(project, name), each)
+            if outcome == "deleted":
+                run.attributes.setdefault(DELETED, []).extend(map(name.at, each.tags or [each.digest]))
             run.log(f"{outcome}: {name}@{each.digest} {', '.join(each.tags) or '(untagged)'}")
             yield outcome in ("deleted", "would be deleted")
 

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from registry.core.executions import LEASE_MS, Interrupted, Run, WorkFailed
+from registry.core.executions import LEASE_MS, Ending, Interrupted, Run, WorkFailed
 from storage.blobs import BlobStoreError
 from storage.clock import now_ms
 from storage.metadata import executions
@@ -22,15 +22,22 @@ Handler = Callable[[Run], None]
 
 
 class Worker:
-    """Does the tasks of some kinds of work, one after the other. What a handler raises beside `WorkFailed` and errors
-    of the storage is a bug: the task fails, and the error goes on.
+    """Does the tasks of some kinds of work, one after the other; `ended` is called with each run that has ended.
+
+    What a handler raises beside `WorkFailed` and errors of the storage is a bug: the task fails, and the error goes on.
     """
 
     def __init__(
-        self, database: Database, handlers: Mapping[str, Handler], *, clock: Callable[[], int] = now_ms
+        self,
+        database: Database,
+        handlers: Mapping[str, Handler],
+        *,
+        ended: Ending = lambda _tx, _execution_id: None,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._handlers = handlers
+        self._ended = ended
         self._clock = clock
         self._ending = threading.Event()
 
@@ -76,7 +83,7 @@ class Worker:
             execution = executions.find(tx, task.execution_id) if task else None
         if task is None or execution is None:
             return None
-        return Run(self._database, execution, task, self._ending.is_set, self._clock)
+        return Run(self._database, execution, task, self._ending.is_set, self._ended, self._clock)
 
     def _do(self, run: Run) -> None:
         if run.task.run_count > _MOST_TRIES:

@@ -183,11 +183,11 @@ def put_off(tx: Connection, task: TaskRecord, *, due_at: int, message: str = "")
     tx.execute(update(tasks).where(_still(task)).values(**values))
 
 
-def finish(tx: Connection, task: TaskRecord, *, status: str, message: str, now: int) -> None:
-    """End a task that was taken, and the run with its last one."""
+def finish(tx: Connection, task: TaskRecord, *, status: str, message: str, now: int) -> bool:
+    """End a task that was taken, and the run with its last one; tells whether the run has ended by that."""
     ended = update(tasks).where(_still(task))
     tx.execute(ended.values(status=status, status_message=message, due_at=None, finished_at=now))
-    settle(tx, task.execution_id, now)
+    return settle(tx, task.execution_id, now)
 
 
 def stop(tx: Connection, execution_id: int, now: int) -> None:
@@ -197,16 +197,16 @@ def stop(tx: Connection, execution_id: int, now: int) -> None:
     settle(tx, execution_id, now)
 
 
-def settle(tx: Connection, execution_id: int, now: int) -> None:
-    """End a run that has no task left to be done."""
+def settle(tx: Connection, execution_id: int, now: int) -> bool:
+    """End a run that has no task left to be done; tells whether it has ended just now."""
     counts = count_by_status(tx, [execution_id]).get(execution_id, {})
     if counts.keys() & {PENDING, RUNNING}:
-        return
+        return False
     status = next((each for each in (ERROR, STOPPED) if each in counts), SUCCESS)
     message = select(tasks.c.status_message).where(tasks.c.execution_id == execution_id, tasks.c.status == status)
     text = tx.execute(message.order_by(tasks.c.id).limit(1)).scalar() or ""
     ended = update(executions).where(executions.c.id == execution_id, executions.c.finished_at.is_(None))
-    tx.execute(ended.values(status=status, status_message=text, finished_at=now))
+    return tx.execute(ended.values(status=status, status_message=text, finished_at=now)).rowcount == 1
 
 
 def keep_newest(tx: Connection, vendor: str, vendor_id: int, count: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from registry.config import Config
 from tests.api.conftest import Api
+from tests.api.test_retentions import policy
 from tests.core.receivers import Receiver, receiving
 from tests.http.serving import PASSWORD, Registry, populate, running
 
@@ -279,4 +280,24 @@ def test_full_project_is_told(api: Api, registry: Registry, receiver: Receiver) 
     told = {payload["type"]: payload["event_data"] for _, payload in receiver.told}
     assert "are in use" in told["QUOTA_WARNING"]["custom_attributes"]["Details"]
     assert "do not fit" in told["QUOTA_EXCEED"]["custom_attributes"]["Details"]
+    assert api("pat").delete(f"{POLICIES}/{webhook}").status_code == 200
+
+
+def test_end_of_a_retention_is_told(api: Api, registry: Registry, receiver: Receiver) -> None:
+    webhook = make(api("pat"), body("retention", receiver.url, event_types=["TAG_RETENTION"]))
+    for tag, layer in (("old", b"1"), ("new", b"2")):
+        registry.push_image("team/retained", tag, layer=layer)
+    number = api("admin").get("projects/team").json()["project_id"]
+    made = api("admin").post("retentions", json=policy(number, repositories="retained"))
+    address = made.headers["location"].removeprefix("/api/v2.0/")
+    for dry_run in (True, False):
+        assert api("admin").post(f"{address}/executions", json={"dry_run": dry_run}).status_code == 201
+    wait_for(lambda: receiver.told)
+    ended(api, webhook)
+    [(_, payload)] = receiver.told
+    told = payload["event_data"]["retention"]
+    assert (told["total"], told["retained"], told["result"]) == (2, 1, "Success")
+    assert (told["project_name"], told["harbor_hostname"]) == ("team", "registry.example:8443")
+    assert told["deleted_artifact"] == [{"type": "image", "status": "SUCCESS", "name_tag": "team/retained:old"}]
+    assert told["retention_rule"][0]["template"] == "latestPushedK"
     assert api("pat").delete(f"{POLICIES}/{webhook}").status_code == 200

@@ -16,7 +16,7 @@ from registry.core.executions import SLACK, WEBHOOK
 from registry.core.webhooks import Target, Webhooks, Wish
 from registry.jobs.deliveries import Deliveries
 from registry.jobs.schedules import Worker
-from registry.outgoing import Reach
+from registry.outgoing import Reach, Sender
 from storage.metadata import projects
 from storage.metadata.database import Database
 from storage.metadata.executions import ExecutionRecord
@@ -47,7 +47,7 @@ class World:
             events.announce(tx, events.PUSHED, self.project.id, lambda: event)
 
     def deliver(self, reach: Reach = LOOPBACK) -> int:
-        deliver = Deliveries(self.database, "registry.example", reach).deliver
+        deliver = Deliveries(self.database, "registry.example", Sender(reach)).deliver
         return Worker(self.database, {WEBHOOK: deliver, SLACK: deliver}, clock=lambda: self.now).run()
 
     def newest(self) -> ExecutionRecord:

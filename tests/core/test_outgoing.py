@@ -2,18 +2,23 @@
 
 import socket
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
 from registry import outgoing
-from registry.outgoing import NotAllowed, OutgoingError, Reach, Request, send
+from registry.outgoing import NotAllowed, OutgoingError, Reach, Request, Sender
 from tests.core.receivers import receiving
 from tests.http.certificates import certificate
 
 LOOPBACK = Reach((ip_network("127.0.0.0/8"), ip_network("::1/128")))
+
+
+def send(request: Request, reach: Reach) -> int:
+    return Sender(reach).send(request)
 
 
 def post(url: str, *, verify: bool = True) -> Request:
@@ -108,24 +113,34 @@ def test_host_that_there_is_not_or_that_takes_no_connection_is_told() -> None:
         send(post(f"http://127.0.0.1:{port}/"), LOOPBACK)
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_server_that_answers_byte_by_byte_is_left(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
+@contextmanager
+def dripping(byte: bytes) -> Iterator[int]:
+    """The port of a server that answers byte by byte, without an end."""
     ended = threading.Event()
 
     def drip(listener: socket.socket) -> None:
-        with listener.accept()[0] as connection:
+        with listener.accept()[0] as connection, suppress(OSError):
             while not ended.is_set():
-                try:
-                    connection.sendall(b"\x16" if scheme == "https" else b"H")
-                except OSError:
-                    return
+                connection.sendall(byte)
                 ended.wait(0.1)
 
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         thread = threading.Thread(target=drip, args=(listener,), daemon=True)
         thread.start()
-        with pytest.raises(OutgoingError):
-            send(post(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/"), LOOPBACK)
+        yield listener.getsockname()[1]
         ended.set()
         thread.join()
+
+
+@pytest.mark.parametrize(("scheme", "byte"), [("http", b"H"), ("https", b"\x16")])
+def test_server_that_answers_byte_by_byte_is_left(monkeypatch: pytest.MonkeyPatch, scheme: str, byte: bytes) -> None:
+    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
+    with dripping(byte) as port, pytest.raises(OutgoingError):
+        send(post(f"{scheme}://127.0.0.1:{port}/"), LOOPBACK)
+
+
+def test_request_ends_when_the_server_does() -> None:
+    sender = Sender(LOOPBACK)
+    sender.stop()
+    with dripping(b"H") as port, pytest.raises(OutgoingError, match="not in time"):
+        sender.send(post(f"http://127.0.0.1:{port}/"))
