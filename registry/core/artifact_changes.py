@@ -112,7 +112,7 @@ def _doomed(tx: Transaction, repository_id: int, record: ArtifactRecord) -> list
     """The artifact, what is about it, and what has no tag and is named by nothing else; and so on for each of them."""
     found, new = {record.id: record.digest}, {record.id: record.digest}
     while new:
-        about = artifacts.list_accessories(tx, repository_id, list(new.values()))
+        about = artifacts.list_accessories(tx, new)
         next_ones = {each.id: each.digest for each in about} | artifacts.list_only_named_by(tx, repository_id, found)
         new = {manifest_id: digest for manifest_id, digest in next_ones.items() if manifest_id not in found}
         found |= new
@@ -126,7 +126,7 @@ def _kin(tx: Transaction, repository_id: int, root: ManifestRecord) -> Collectio
     while new:
         found = {record.id: record for record in new} | found
         named = artifacts.list_named(tx, repository_id, [record.id for record in new])
-        about = artifacts.list_accessories(tx, repository_id, [record.digest for record in new])
+        about = artifacts.list_accessories(tx, [record.id for record in new])
         here = manifest_rows.find_many(tx, repository_id, [*named, *(each.digest for each in about)])
         new = [record for record in here.values() if record.id not in found]
     return found.values()

@@ -97,7 +97,7 @@ class Artifacts:
         """All that is about an artifact. Raises `NameUnknown`, `ManifestUnknown`."""
         with self._database.read() as tx:
             record = must_exist(tx, repository, reference)
-            return artifacts.list_accessories(tx, record.repository_id, [record.digest])
+            return artifacts.list_accessories(tx, [record.id])
 
     def read_config(self, project: ProjectRecord, record: ArtifactRecord) -> bytes | None:
         """The config of an artifact; None where there is none that can be read, or one that is too large."""
@@ -167,7 +167,7 @@ def _assembled(
     children = _children(tx, found)
     tags = _tags(tx, found, immutable=wanted.immutable) if wanted.tags else {}
     labelled = labels.list_of(tx, ids) if wanted.labels else {}
-    about = _accessories(tx, found) if wanted.accessories else {}
+    about = _accessories(tx, ids) if wanted.accessories else {}
     return [
         Artifact(
             record,
@@ -205,12 +205,8 @@ def _immutable(tx: Transaction, record: ArtifactRecord, tags: Sequence[TagDates]
     return immutable_among(tx, record.project_id, record.repository, [tag.name for tag in tags])
 
 
-def _accessories(tx: Transaction, found: Sequence[ArtifactRecord]) -> dict[int, list[AccessoryRecord]]:
-    by_repository: dict[int, list[str]] = {}
-    for record in found:
-        by_repository.setdefault(record.repository_id, []).append(record.digest)
+def _accessories(tx: Transaction, ids: Sequence[int]) -> dict[int, list[AccessoryRecord]]:
     told: dict[int, list[AccessoryRecord]] = {}
-    for repository_id, digests in by_repository.items():
-        for accessory in artifacts.list_accessories(tx, repository_id, digests):
-            told.setdefault(accessory.subject_id, []).append(accessory)
+    for accessory in artifacts.list_accessories(tx, ids):
+        told.setdefault(accessory.subject_id, []).append(accessory)
     return told

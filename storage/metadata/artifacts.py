@@ -4,11 +4,24 @@ An accessory is about another artifact of its repository, and says so by its sub
 `sha256-<hex>.sig`. Lists of artifacts leave out accessories, and what only an index names.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, false, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    select,
+)
 
 from storage.metadata.database import put
 from storage.metadata.listings import Field, Filter, Listing, fetch
@@ -18,7 +31,6 @@ from storage.metadata.tables import manifest_references, manifests, repositories
 
 _ANNOTATIONS_LIMIT = 64 * 1024  # characters of JSON; of those with more, lists show none
 _COSIGN_TAGS = (tags.c.name >= "sha256-") & (tags.c.name < "sha256.")  # what begins with the former
-_COSIGN_SUFFIXES = ("sig", "att", "sbom")
 _COSIGN_SUBJECT = literal("sha256:") + func.substr(tags.c.name, 8, 64)
 
 
@@ -216,31 +228,34 @@ def page_tags(tx: Connection, manifest_id: int, listing: Listing) -> tuple[list[
     return [TagDates(*row) for row in rows], total
 
 
-def list_accessories(tx: Connection, repository_id: int, digests: Sequence[str]) -> list[AccessoryRecord]:
-    """What is about the artifacts of a repository with these digests, the oldest first."""
-    columns = (
-        manifests.c.id,
-        _subject.c.id,
-        _subject.c.digest,
-        manifests.c.digest,
-        manifests.c.artifact_type,
-        manifests.c.config_media_type,
-        _SIZE,
-        manifests.c.created_at,
-    )
-    about = (_subject.c.repository_id == repository_id) & _subject.c.digest.in_(digests)
-    live = (manifests.c.repository_id == repository_id) & manifests.c.deleted_at.is_(None)
-    by_subject = select(*columns, literal(None)).where(live, about, manifests.c.subject == _subject.c.digest)
-    names = [f"{digest.replace(':', '-')}.{suffix}" for digest in digests for suffix in _COSIGN_SUFFIXES]
-    by_tag = (
-        select(*columns, tags.c.name)
-        .join(tags, tags.c.manifest_id == manifests.c.id)
-        .where(live, about, _subject.c.digest == _COSIGN_SUBJECT)
-        .where(tags.c.repository_id == repository_id, tags.c.name.in_(names))
-    )
+_ABOUT = select(
+    manifests.c.id,
+    _subject.c.id,
+    _subject.c.digest,
+    manifests.c.digest,
+    manifests.c.artifact_type,
+    manifests.c.config_media_type,
+    _SIZE,
+    manifests.c.created_at,
+).where(
+    _subject.c.id.in_(bindparam("subjects", expanding=True)),
+    manifests.c.repository_id == _subject.c.repository_id,
+    manifests.c.deleted_at.is_(None),
+)
+_ABOUT_BY_SUBJECT = _ABOUT.add_columns(null()).where(manifests.c.subject == _subject.c.digest)
+_COSIGN_NAMES = [func.replace(_subject.c.digest, ":", "-") + f".{suffix}" for suffix in ("sig", "att", "sbom")]
+_ABOUT_BY_TAG = _ABOUT.add_columns(tags.c.name).where(
+    tags.c.repository_id == _subject.c.repository_id,
+    tags.c.name.in_(_COSIGN_NAMES),
+    tags.c.manifest_id == manifests.c.id,
+)
+
+
+def list_accessories(tx: Connection, manifest_ids: Collection[int]) -> list[AccessoryRecord]:
+    """What is about these artifacts, the oldest first."""
     found: dict[tuple[int, int], AccessoryRecord] = {}
-    for query in (by_subject, by_tag):
-        for row in tx.execute(query):
+    for query in (_ABOUT_BY_SUBJECT, _ABOUT_BY_TAG):
+        for row in tx.execute(query, {"subjects": list(manifest_ids)}):
             found.setdefault((row[0], row[1]), AccessoryRecord(*row))
     return sorted(found.values(), key=lambda each: (each.created_at, each.id))
 

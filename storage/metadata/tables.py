@@ -50,7 +50,7 @@ def _of_known(name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=is_known, postgresql_where=is_known)
 
 
-_HAS_NO_KIND = text("kind IS NULL")
+_HAS_NO_KIND, _IS_LIVE = text("kind IS NULL"), text("deleted_at IS NULL")
 
 
 def reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
@@ -196,8 +196,15 @@ manifests = Table(
     _marked("manifests", "untagged_at"),
     UniqueConstraint("repository_id", "digest"),
     Index("ix_manifests_subject", "repository_id", "subject", "digest"),
-    # For lists of what is in a repository, the newest first, and for whether there is anything at all.
-    Index("ix_manifests_listed", "repository_id", "deleted_at", "created_at", "id"),
+    # For lists of what is in a repository, the newest first.
+    Index(
+        "ix_manifests_listed",
+        "repository_id",
+        "created_at",
+        "id",
+        sqlite_where=_IS_LIVE,
+        postgresql_where=_IS_LIVE,
+    ),
     Index("ix_manifests_natureless", "id", sqlite_where=_HAS_NO_KIND, postgresql_where=_HAS_NO_KIND),
     sqlite_autoincrement=True,
 )

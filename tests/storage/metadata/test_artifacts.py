@@ -1,8 +1,10 @@
 """Lists of artifacts and of repositories."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from storage.metadata import artifacts, blobs, deletions, immutable_rules, manifests, repositories, tags
 from storage.metadata.database import Database, Transaction
@@ -62,7 +64,8 @@ def test_what_lost_its_subject_or_its_index_is_in_lists(tx: Transaction, reposit
 
 
 def test_accessories_are_found_by_their_subject_and_by_their_tag(tx: Transaction, repository: int) -> None:
-    found = artifacts.list_accessories(tx, repository, [SUBJECT, "sha256:index"])
+    here = manifests.find_many(tx, repository, [SUBJECT, "sha256:index"])
+    found = artifacts.list_accessories(tx, [record.id for record in here.values()])
     assert [(each.digest, each.subject_digest, each.tag) for each in found] == [
         ("sha256:signature", SUBJECT, f"sha256-{HEX}.sig"),
         ("sha256:about", SUBJECT, None),
@@ -166,3 +169,34 @@ def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_dele
     manifests.remove(tx, [second], 11)
     assert counted() == [1]  # of the other one: this one is not known any more
     assert not repositories.holds_manifests(tx, row.id)
+
+
+def plans(tx: Transaction, work: Callable[[], object]) -> list[str]:
+    """How SQLite goes about the queries of some work."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_others: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(tx, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        event.remove(tx, "before_cursor_execute", note)
+    return [row[3] for query, values in seen for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)]
+
+
+@pytest.mark.parametrize("blank", ["sqlite"], indirect=True)
+def test_what_is_asked_for_by_digest_takes_no_look_at_the_whole_repository(database: Database) -> None:
+    digests = ["sha256:1", "sha256:2"]
+    with database.read() as tx:
+        for work in (
+            lambda: manifests.find_many(tx, 1, digests),
+            lambda: manifests.present(tx, 1, digests),
+            lambda: manifests.total_size(tx, 1, digests),
+            lambda: list(manifests.list_referrers(tx, 1, "sha256:1", artifact_types=[], after="", count=9)),
+            lambda: artifacts.list_accessories(tx, [1, 2]),
+        ):
+            for plan in plans(tx, work):
+                assert plan.startswith("SEARCH")
+                assert "ix_manifests_listed" not in plan

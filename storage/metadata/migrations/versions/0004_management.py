@@ -343,7 +343,13 @@ def _columns() -> None:
     op.add_column("users", sa.Column("comment", sa.Text(), server_default=EMPTY, nullable=False))
     op.add_column("users", sa.Column("source", sa.Text(), server_default="local", nullable=False))
     op.add_column("users", sa.Column("external_id", Name))
-    op.create_index("ix_manifests_listed", "manifests", ["repository_id", "deleted_at", "created_at", "id"])
+    op.create_index(
+        "ix_manifests_listed",
+        "manifests",
+        ["repository_id", "created_at", "id"],
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "ix_manifests_natureless",
         "manifests",
