@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import click
@@ -47,7 +48,6 @@ def command(data: Data, *, dry_run: bool, free_now: bool, trust_clock: bool, his
 
 
 def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
-    os.nice(_NICENESS)
     line = ProgressLine()
 
     def reached(freed: Freed) -> None:
@@ -61,7 +61,7 @@ def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
     try:
         while True:
             try:
-                return cleaning.run("command")
+                return _gently(cleaning)
             except LeaseLost:
                 if time.monotonic() > give_up_at:
                     raise Failure("another process is cleaning up: try again when it is done") from None
@@ -70,6 +70,16 @@ def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
                 time.sleep(0.5)
     finally:
         line.clear()
+
+
+def _gently(cleaning: Cleaning) -> Freed:
+    """Run the clean-up in a thread that comes after all others: on Linux each has a niceness of its own."""
+    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as threads:
+        try:
+            return threads.submit(cleaning.run, "command").result()
+        except KeyboardInterrupt:
+            cleaning.stop()
+            raise
 
 
 def _done(beginning: str, freed: Freed, preview: Preview) -> Done:
