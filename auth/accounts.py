@@ -120,7 +120,7 @@ class Accounts:
                 return _Claim(f"?{credentials.username}", None, None)
             key = f"robot:{robot.id}:{robot.secret_version}"
             return _Claim(key, robot.secret_hash, Actor(robot=robot, display=credentials.username))
-        user = users.find(tx, credentials.username) or users.find_by_email(tx, credentials.username)
+        user = users.find_by_login(tx, credentials.username)
         if user is None or user.is_disabled:
             return _Claim(f"?{credentials.username}", None, None)
         if is_token(credentials.password):

@@ -386,7 +386,8 @@ class Errors:
 
     def _http(self, request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            allow = (error.headers or {}).get("Allow") or ", ".join(_methods(request))
+            managing = is_managing(request.scope["path"])
+            allow = error.headers["Allow"] if error.headers and managing else ", ".join(_methods(request))
             return self.respond(
                 request, Unsupported("this address does not take this method", headers={"Allow": allow})
             )

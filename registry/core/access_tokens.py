@@ -75,16 +75,16 @@ class AccessTokens:
             _note(tx, actor, "create", user, made)
         return made, secret
 
-    def revoke(self, actor: Actor, user_id: int, token_id: int) -> AccessTokenRecord:
+    def revoke(self, actor: Actor, user_id: int, number: int) -> AccessTokenRecord:
         """From now on nobody can use it, nor what was issued for it. Raises `NotFound`, `Denied` as for `create`."""
-        if not actor.key or actor.key.id != token_id:
+        if not actor.key or actor.key.id != number:
             must_be_in_person(actor)
         with self._database.write() as tx:
             user = people.must_exist(tx, user_id)
-            token = access_tokens.find_by_id(tx, token_id)
+            token = access_tokens.find_by_id(tx, number)
             if token is None or token.user_id != user_id:
-                raise NotFound(f"access token {token_id} not found")
-            access_tokens.remove(tx, token_id)
+                raise NotFound(f"access token {number} not found")
+            access_tokens.remove(tx, token.id)
             _note(tx, actor, "delete", user, token)
             return token
 

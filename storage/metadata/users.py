@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
@@ -33,6 +33,7 @@ class UserRecord:
 _COLUMNS = [users.c[name] for name in UserRecord.__slots__]
 _BY_NAME = select(*_COLUMNS).where(users.c.name == bindparam("name"))
 _BY_EMAIL = select(*_COLUMNS).where(users.c.email == bindparam("email"))
+_BY_LOGIN = select(*_COLUMNS).where(or_(users.c.name == bindparam("login"), users.c.email == bindparam("login")))
 _BY_ID = select(*_COLUMNS).where(users.c.id == bindparam("id"))
 
 
@@ -44,6 +45,12 @@ def find(tx: Connection, name: str) -> UserRecord | None:
 def find_by_id(tx: Connection, user_id: int) -> UserRecord | None:
     row = tx.execute(_BY_ID, {"id": user_id}).one_or_none()
     return UserRecord(*row) if row else None
+
+
+def find_by_login(tx: Connection, login: str) -> UserRecord | None:
+    """The account of that name or, where there is none, of that address; the same work whether or not there is one."""
+    found = [UserRecord(*row) for row in tx.execute(_BY_LOGIN, {"login": login})]
+    return min(found, key=lambda user: user.name != login, default=None)
 
 
 def find_by_email(tx: Connection, email: str) -> UserRecord | None:
