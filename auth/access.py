@@ -59,7 +59,7 @@ class Actor:
     @property
     def is_admin(self) -> bool:
         """Whether it passes every check: an administrator, unless a personal token bounds what it may do."""
-        return self.user is not None and self.user.is_admin and self.permits is None
+        return self.user is not None and self.user.is_admin and self._permissions is None
 
     @property
     def lapses_at(self) -> float:
@@ -70,8 +70,12 @@ class Actor:
     @property
     def permits(self) -> Permits | None:
         """What a robot was given, or a personal access token is bounded to; None for no bounds."""
-        text = self.robot.permissions if self.robot else self.key.permissions if self.key else None
-        return None if text is None else Permits.read(text)
+        return None if self._permissions is None else Permits.read(self._permissions)
+
+    @property
+    def _permissions(self) -> str | None:
+        """The permits as they are kept; reading them is for those who have to know more than whether there are any."""
+        return self.robot.permissions if self.robot else self.key.permissions if self.key else None
 
     def is_granted(self, type_: str, name: str, action: str, project_id: int | None = None) -> bool:
         """Whether the token, if there is one, covers the action on the thing of that name, and still the same thing."""
@@ -127,7 +131,7 @@ class Access:
 
     def sees_everything(self, actor: Actor) -> bool:
         """Whether lists over all projects need no filter for this account."""
-        return self.is_open or actor.is_admin or self.may_in_system(actor, "catalog:read")
+        return self.may_in_system(actor, "catalog:read")
 
     def sight(self, actor: Actor, permission: str = "repository:pull", everywhere: str = "catalog:read") -> Sight:
         """Which projects lists over all of them may show: where the account has the permission, or all to those who

@@ -9,6 +9,8 @@ import re
 import secrets
 import string
 
+from auth.passwords import is_weak
+
 _CHARACTERS = string.ascii_letters + string.digits
 _TOKEN = re.compile(r"cove_[A-Za-z0-9]{40}")
 _PREFIX = "sha256:"
@@ -19,7 +21,7 @@ def generate_robot_secret() -> str:
     """32 letters and digits, with some of each kind: what Harbor's rule for secrets asks for."""
     while True:
         secret = _random(ROBOT_SECRET_LENGTH)
-        if all(any(kind(char) for char in secret) for kind in (str.isupper, str.islower, str.isdigit)):
+        if not is_weak(secret):
             return secret
 
 

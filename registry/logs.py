@@ -8,6 +8,7 @@ import json
 import logging
 import secrets
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
@@ -39,7 +40,7 @@ class Line:
         return template % (time, request_id)
 
 
-class _Lines(logging.Formatter):
+class _Lines(logging.Formatter, ABC):
     """Writes one line of a record, or each of several lines that it brings along."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -49,8 +50,9 @@ class _Lines(logging.Formatter):
         time = _time(record)
         return "\n".join(line.write(self, time, request_id) for line, request_id in lines)
 
+    @abstractmethod
     def line(self, record: logging.LogRecord) -> str:
-        raise NotImplementedError
+        """The one line of a record."""
 
 
 class JsonLines(_Lines):

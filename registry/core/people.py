@@ -90,7 +90,7 @@ class People:
         with self._database.write() as tx:
             if name.startswith(robot_prefix(tx)):
                 raise RequestInvalid(f"the names of robots begin with {robot_prefix(tx)}")
-            if users.find(tx, name) or users.find_by_email(tx, name) or users.find_by_email(tx, profile.email):
+            if users.find_by_login(tx, name) or users.find_by_email(tx, profile.email):
                 raise Conflict(f"user {name} or email {profile.email} already exists")
             made = users.add(tx, name, password_hash, is_admin=False, now=self._clock(), **more)
             who = actor if actor.name else Actor(user=made)

@@ -30,7 +30,6 @@ _KINDS = {
     "application/vnd.goharbor.harbor.sbom.v1": "SBOM",
 }
 _NAMED_CONFIG = re.compile(r"application/vnd\.[^.]*\.(.*)\.config\.[^.]*\+json")
-_COSIGN_TAG = re.compile(r"sha256-([0-9a-f]{64})\.(sig|att|sbom)")
 
 # What is told of an image: these fields of its config (image-spec config.md).
 _IMAGE_FIELDS = ("architecture", "os", "os.version", "variant", "author", "created")
@@ -62,12 +61,6 @@ def accessory_kind(artifact_type: str | None, config_type: str | None, tag: str 
     if "harbor.sbom" in types:
         return SBOM
     return NYDUS if "nydus" in types else OTHER_ACCESSORY
-
-
-def subject_of_tag(tag: str) -> str | None:
-    """The digest of what a tag of cosign's scheme, such as `sha256-<hex>.sig`, is about."""
-    match = _COSIGN_TAG.fullmatch(tag)
-    return f"sha256:{match[1]}" if match else None
 
 
 def attributes_of(kind: str, config: bytes) -> dict[str, object]:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from storage.metadata import blobs
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
-from storage.metadata.management_tables import group_members
 from storage.metadata.repositories import IS_KNOWN
-from storage.metadata.sights import Sight
+from storage.metadata.sights import Sight, held_by
 from storage.metadata.tables import members, projects, repositories, repository_blobs, users
 
 _BATCH = 500
@@ -36,10 +35,7 @@ class ProjectRecord:
 _COLUMNS = [projects.c[name] for name in ProjectRecord.__slots__]
 _BY_NAME = select(*_COLUMNS).where(projects.c.name == bindparam("name"))
 _BY_ID = select(*_COLUMNS).where(projects.c.id == bindparam("id"))
-_OF_USER = or_(
-    members.c.user_id == bindparam("user_id"),
-    members.c.group_id.in_(select(group_members.c.group_id).where(group_members.c.user_id == bindparam("user_id"))),
-)
+_OF_USER = held_by(bindparam("user_id"))
 _WITH_ROLES = select(*_COLUMNS, members.c.role).select_from(
     projects.outerjoin(members, and_(members.c.project_id == projects.c.id, _OF_USER))
 )
@@ -140,12 +136,6 @@ def list_roles(tx: Connection, project_ids: Sequence[int], user_id: int) -> dict
     for project_id, role in tx.execute(held, {"user_id": user_id}):
         roles.setdefault(project_id, []).append(role)
     return roles
-
-
-def list_names(tx: Connection, sight: Sight) -> list[str]:
-    return list(
-        tx.execute(select(projects.c.name).where(sight.shows(projects.c.id)).order_by(projects.c.name)).scalars()
-    )
 
 
 def add(

@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, false, or_, select, true
+from sqlalchemy import BindParameter, ColumnElement, exists, false, or_, select, true
 
 from storage.metadata.management_tables import group_members
 from storage.metadata.tables import members, projects
+
+
+def held_by(user_id: int | BindParameter[int]) -> ColumnElement[bool]:
+    """A condition on `members`: the role is the user's, or one of its groups'."""
+    groups = select(group_members.c.group_id).where(group_members.c.user_id == user_id)
+    return or_(members.c.user_id == user_id, members.c.group_id.in_(groups))
+
 
 _project = projects.alias("seen_project")  # the statement that asks may be about projects itself
 
@@ -33,9 +40,7 @@ class Sight:
         if self.names:
             seen.append(of_project.where(_project.c.name.in_(self.names)))
         if self.user_id is not None:
-            groups = select(group_members.c.group_id).where(group_members.c.user_id == self.user_id)
-            is_member = or_(members.c.user_id == self.user_id, members.c.group_id.in_(groups))
-            own = exists().where(members.c.project_id == project_id, is_member)
+            own = exists().where(members.c.project_id == project_id, held_by(self.user_id))
             if self.roles is not None:
                 own = own.where(members.c.role.in_(self.roles))
             seen.append(own if self.among is None else own & of_project.where(_project.c.name.in_(self.among)))

@@ -18,6 +18,7 @@ from auth.tokens import BadToken, SigningKey, TokenIssuer
 from storage.metadata import access_tokens, members, projects, robots, users
 from storage.metadata.access_tokens import AccessTokenRecord
 from storage.metadata.database import Database, Transaction
+from storage.metadata.listings import Listing
 from storage.metadata.robots import RobotRecord
 from storage.metadata.users import UserRecord
 
@@ -257,7 +258,8 @@ def test_personal_token_that_expired_or_was_removed_signs_in_no_more_and_what_it
 def names(world: World, actor: Actor) -> list[str]:
     """Projects within the sight of somebody."""
     with world.database.read() as tx:
-        return projects.list_names(tx, Access().sight(actor, "repository:pull"))
+        found, _ = projects.list_page(tx, Access().sight(actor, "repository:pull"), Listing())
+        return [each.project.name for each in found]
 
 
 def test_lists_show_a_robot_and_a_token_the_projects_that_they_name_and_the_public_ones(world: World) -> None:
