@@ -11,6 +11,7 @@ from storage.blobs import BlobStoreError
 from storage.metadata.database import DatabaseError
 
 log = logging.getLogger("cove.jobs")
+_chance = random.SystemRandom()  # of its own: whoever seeds the module's shared one counts on what comes next
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ async def repeat(work: Callable[[], object], seconds: float, threads: Executor) 
     that fails is a matter for the log and for the next time; anything else is a bug and ends the repetition.
     """
     while True:
-        await asyncio.sleep(seconds * random.uniform(0.75, 1.25))  # noqa: S311
+        await asyncio.sleep(seconds * _chance.uniform(0.75, 1.25))
         try:
             await asyncio.get_running_loop().run_in_executor(threads, work)
         except (BlobStoreError, DatabaseError) as error:
