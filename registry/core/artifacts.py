@@ -1,7 +1,7 @@
 """Artifacts: manifests as people see them, with all that lists tell of each."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -9,17 +9,18 @@ import msgspec
 from registry.core import manifests, repositories
 from registry.core.blobs import Blobs
 from registry.core.filters import filtered
-from registry.core.immutability import immutable_among
+from registry.core.immutability import active_rules, covered
 from registry.core.repositories import Repository
 from registry.errors import BlobUnknown
 from registry.oci import media_types
 from registry.oci.artifacts import Child, attributes_of, children_of
 from registry.oci.names import Reference, RepositoryName
+from storage.blobs import BlobStoreError
 from storage.digest import Digest
 from storage.metadata import artifacts, labels
 from storage.metadata import manifests as manifest_rows
 from storage.metadata.artifacts import AccessoryRecord, ArtifactRecord, TagDates
-from storage.metadata.database import Database, Transaction
+from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, Transaction
 from storage.metadata.labels import LabelRecord
 from storage.metadata.listings import Listing
 from storage.metadata.projects import ProjectRecord
@@ -90,8 +91,8 @@ class Artifacts:
         with self._database.read() as tx, filtered():
             record = must_exist(tx, repository, reference)
             found, total = artifacts.page_tags(tx, record.id, listing)
-            kept = _immutable(tx, record, found) if immutable else set()
-        return [ShownTag(tag, tag.name in kept) for tag in found], total
+            kept = _immutable(tx, [record], {record.id: found}) if immutable else set()
+        return [ShownTag(tag, (record.id, tag.name) in kept) for tag in found], total
 
     def list_accessories(self, repository: Repository, reference: Reference) -> list[AccessoryRecord]:
         """All that is about an artifact. Raises `NameUnknown`, `ManifestUnknown`."""
@@ -130,14 +131,19 @@ class Artifacts:
         known = {record.id: record.attributes for record in found if record.attributes is not None}
         read = dict(self._read(project, [record for record in found if record.id not in known][:_READ]))
         if read:
-            with self._database.write(durable=False) as tx:
+            # The next one to ask will find them or read them again: no reason not to answer this one.
+            with suppress(DatabaseBusy, DatabaseFull), self._database.write(durable=False) as tx:
                 for manifest_id, attributes in read.items():
                     artifacts.set_attributes(tx, manifest_id, attributes)
         return known | read
 
     def _read(self, project: ProjectRecord, records: Sequence[ArtifactRecord]) -> Iterator[tuple[int, str]]:
+        """Up to where the store fails: lists are there without it."""
         for record in records:
-            config = None if record.media_type in media_types.INDEX_TYPES else self.read_config(project, record)
+            try:
+                config = None if record.media_type in media_types.INDEX_TYPES else self.read_config(project, record)
+            except BlobStoreError:
+                return
             attributes = attributes_of(record.kind or "", config) if config else {}
             yield record.id, msgspec.json.encode(attributes).decode()
 
@@ -193,16 +199,20 @@ def _children(tx: Transaction, found: Sequence[ArtifactRecord]) -> dict[int, lis
 
 def _tags(tx: Transaction, found: Sequence[ArtifactRecord], *, immutable: bool) -> dict[int, list[ShownTag]]:
     tagged = artifacts.list_tags(tx, [record.id for record in found])
-    told = {}
-    for record in found:
-        own = tagged.get(record.id, [])
-        kept = _immutable(tx, record, own) if immutable and own else set()
-        told[record.id] = [ShownTag(tag, tag.name in kept) for tag in own]
-    return told
+    kept = _immutable(tx, found, tagged) if immutable else set()
+    return {number: [ShownTag(tag, (number, tag.name) in kept) for tag in own] for number, own in tagged.items()}
 
 
-def _immutable(tx: Transaction, record: ArtifactRecord, tags: Sequence[TagDates]) -> set[str]:
-    return immutable_among(tx, record.project_id, record.repository, [tag.name for tag in tags])
+def _immutable(
+    tx: Transaction, found: Sequence[ArtifactRecord], tagged: Mapping[int, Sequence[TagDates]]
+) -> set[tuple[int, str]]:
+    """Which tags of which artifacts, all of one project, stay where they are."""
+    rules = active_rules(tx, found[0].project_id) if found else []
+    return {
+        (record.id, name)
+        for record in found
+        for name in covered(rules, record.repository, [tag.name for tag in tagged.get(record.id, ())])
+    }
 
 
 def _accessories(tx: Transaction, ids: Sequence[int]) -> dict[int, list[AccessoryRecord]]:

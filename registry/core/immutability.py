@@ -20,6 +20,7 @@ from storage.metadata.listings import Listing
 from storage.metadata.repositories import RepositoryRecord
 
 ACTION, TEMPLATE = "immutable", "immutable_template"
+_RULES_LIMIT = 100
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -87,33 +88,41 @@ class ImmutableRules:
 
 def must_be_movable(tx: Transaction, row: RepositoryRecord, tag: str, manifest_id: int) -> None:
     """Whether a tag may come to point to a manifest. Raises `TagImmutable`."""
-    rules = immutable_rules.list_against_move(tx, row.project_id, row.id, tag, manifest_id)
-    if rules and _covered(rules, row.name, [tag]):
+    rules = _read(immutable_rules.list_against_move(tx, row.project_id, row.id, tag, manifest_id))
+    if covered(rules, row.name, [tag]):
         raise TagImmutable(f"Failed to process request due to '{row.name}:{tag}' configured as immutable.")
 
 
 def must_be_removable(tx: Transaction, row: RepositoryRecord, names: Iterable[str]) -> None:
     """Whether tags may be removed. Raises `TagImmutable`."""
-    kept = immutable_among(tx, row.project_id, row.name, names)
-    if kept:
-        raise TagImmutable(f"the tag {min(kept)} configured as immutable, cannot be deleted")
+    _must_keep_none(active_rules(tx, row.project_id), row, names)
 
 
 def must_lose_no_tag(tx: Transaction, row: RepositoryRecord, manifest_id: int | None = None) -> None:
     """Whether a manifest of the repository, or all of them, may go with their tags. Raises `TagImmutable`."""
-    if immutable_rules.list_active(tx, row.project_id):
-        must_be_removable(tx, row, tags.list_all(tx, row.id, manifest_id))
+    rules = active_rules(tx, row.project_id)
+    if rules:
+        _must_keep_none(rules, row, tags.list_all(tx, row.id, manifest_id))
 
 
-def immutable_among(tx: Transaction, project_id: int, repository: str, names: Iterable[str]) -> set[str]:
-    """Those of the tags of a repository that a rule keeps where they are."""
-    rules = immutable_rules.list_active(tx, project_id)
-    return _covered(rules, repository, names) if rules else set()
+def active_rules(tx: Transaction, project_id: int) -> list[Rule]:
+    """Those of a project that are not turned off."""
+    return _read(immutable_rules.list_active(tx, project_id))
 
 
-def _covered(rules: Sequence[str], repository: str, names: Iterable[str]) -> set[str]:
-    read = [Rule.read(rule) for rule in rules]
-    return {name for name in names if any(rule.covers(repository, name) for rule in read)}
+def covered(rules: Sequence[Rule], repository: str, names: Iterable[str]) -> set[str]:
+    """Those of the tags of a repository that one of the rules keeps where they are."""
+    return {name for name in names if any(rule.covers(repository, name) for rule in rules)}
+
+
+def _must_keep_none(rules: Sequence[Rule], row: RepositoryRecord, names: Iterable[str]) -> None:
+    kept = covered(rules, row.name, names)
+    if kept:
+        raise TagImmutable(f"the tag {min(kept)} configured as immutable, cannot be deleted")
+
+
+def _read(rules: Sequence[str]) -> list[Rule]:
+    return [Rule.read(rule) for rule in rules]
 
 
 def _must_exist(tx: Transaction, project_id: int, rule_id: int) -> RuleRecord:
@@ -133,9 +142,6 @@ def _must_be_new(tx: Transaction, project_id: int, rule: Rule, *, but: int | Non
 
 def _is_same(one: Rule, other: Rule) -> bool:
     return one.tag_selectors == other.tag_selectors and dict(one.scope_selectors) == dict(other.scope_selectors)
-
-
-_RULES_LIMIT = 100
 
 
 def _text(rule: Rule) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from storage.blobs import StoreUnavailable
+from storage.disk import DiskStore
 from tests.api.conftest import Api
 from tests.api.content import CHART_CONFIG_TYPE, CHART_TYPE, chart, push, push_index
 from tests.http.serving import Registry
@@ -298,3 +300,17 @@ def test_pictures_of_artifacts_are_there(api: Api, registry: Registry) -> None:
     icon = artifacts(api, "pictured")[0]["icon"]
     assert api(None).get(f"icons/{icon}").json()["content-type"] == "image/svg+xml"
     assert api(None).get("icons/sha256:none").status_code == 404
+
+
+def test_lists_are_there_while_the_store_fails(api: Api, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    push(registry, "team/far", "1", config={"architecture": "riscv64"})
+
+    def fail(_store: DiskStore, _location: str) -> None:
+        raise StoreUnavailable("the disk does not answer")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(DiskStore, "open", fail)
+        (found,) = artifacts(api, "far")
+        assert "extra_attrs" not in found
+    (found,) = artifacts(api, "far")
+    assert found["extra_attrs"] == {"architecture": "riscv64"}
