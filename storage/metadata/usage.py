@@ -120,8 +120,11 @@ def count(tx: Connection, project_id: int) -> int:
 
 
 def correct(tx: Connection, project_id: int) -> int:
-    """Count anew, and keep what comes out."""
+    """Count anew, and keep what comes out; also how many manifests each repository of the project has."""
     used = count(tx, project_id)
+    live = select(func.count()).where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
+    own = update(repositories).where(repositories.c.project_id == project_id)
+    tx.execute(own.values(manifest_count=live.scalar_subquery()))
     tx.execute(update(projects).where(projects.c.id == project_id).values(used_bytes=used))
     return used
 

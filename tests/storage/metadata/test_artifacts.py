@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from storage.metadata import artifacts, blobs, deletions, immutable_rules, manifests, repositories, tags
+from storage.metadata import artifacts, blobs, deletions, immutable_rules, manifests, repositories, tags, usage
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Filter, Listing
 from storage.metadata.manifests import Nature
@@ -169,6 +169,10 @@ def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_dele
     manifests.remove(tx, [second], 11)
     assert counted() == [1]  # of the other one: this one is not known any more
     assert not repositories.holds_manifests(tx, row.id)
+    make_manifest(tx, row.id, "sha256:c")
+    usage.count_manifests(tx, row.id, 5)
+    usage.correct(tx, project)
+    assert counted() == [1]
 
 
 def plans(tx: Transaction, work: Callable[[], object]) -> list[str]:
