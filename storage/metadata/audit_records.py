@@ -58,7 +58,7 @@ def list_page(
     if sight is not None:
         seen = select(projects.c.id).where(sight.shows(projects.c.id))
         chosen = chosen.where(audit_records.c.project_id.in_(seen))
-    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-op_time", "-id"))
+    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-op_time", "-id"), key=audit_records.c.id)
     return [AuditRecord(*row) for row in rows], total
 
 

@@ -236,5 +236,6 @@ audit_records = Table(
     Column("description", Text, nullable=False, server_default=EMPTY),
     Column("succeeded", Boolean, nullable=False),
     Index("ix_audit_records_project_id", "project_id", "at"),
+    Index("ix_audit_records_user_name", "user_name", "at"),
     sqlite_autoincrement=True,
 )
