@@ -16,13 +16,14 @@ from registry.web import Call, Entry, Handler, InProject, InSystem, Needs
 
 Row = tuple[str, str, Handler, Needs]
 
-_STATS = {"total": 0, "completed": 0, "ongoing": False, "metrics": {}}
+_STATS = {"total": 0, "completed": 0, "ongoing": False}
 _SUMMARY = {
     "critical_cnt": 0,
     "medium_cnt": 0,
     "low_cnt": 0,
     "total_vuls": 0,
     "scanned_cnt": 0,
+    "total_artifact": 0,
     "fixable_cnt": 0,
     "dangerous_cves": [],
     "dangerous_artifacts": [],

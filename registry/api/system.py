@@ -83,6 +83,20 @@ class Search(Model, kw_only=True):
     repository: list[FoundRepository]
 
 
+class Permission(Model, kw_only=True):
+    """Harbor's."""
+
+    resource: str
+    action: str
+
+
+class Permissions(Model, kw_only=True):
+    """Harbor's; those in the system are null for who cannot give them."""
+
+    system: list[Permission] | None
+    project: list[Permission]
+
+
 class SystemEndpoints:
     """`storage` is what keeps the blobs, by Harbor's name: `filesystem` or `s3`."""
 
@@ -173,12 +187,11 @@ class SystemEndpoints:
     def permissions(self, call: Call) -> Response:
         """What robots can be given, for whoever can make some."""
         granted = self._overviews.grantable(call.actor)
-        return shown(
-            {
-                kind: [{"resource": each.resource, "action": each.action} for each in rows]
-                for kind, rows in granted.items()
-            }
-        )
+        found = {
+            kind: [Permission(resource=each.resource, action=each.action) for each in rows]
+            for kind, rows in granted.items()
+        }
+        return shown(Permissions(system=found.get("system"), project=found["project"]))
 
 
 def _part(name: str, *, is_well: bool) -> PartHealth:

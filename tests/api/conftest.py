@@ -7,9 +7,23 @@ import httpx
 import pytest
 
 from registry.config import Config
+from tests.api.published import check
 from tests.http.serving import PASSWORD, Registry, populate, running
 
 Api = Callable[[str | None], httpx.Client]
+
+
+def _watch(response: httpx.Response) -> None:
+    response.read()
+    check(response)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _watched() -> Iterator[None]:
+    """Every answer that a test gets has to be as Harbor publishes it."""
+    Registry.watchers.append(_watch)
+    yield
+    Registry.watchers.remove(_watch)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import uvicorn
@@ -39,12 +39,12 @@ class Registry:
     projects: Projects
     members: Members
     clients: list[httpx.Client] = field(default_factory=list)
+    # What looks at every answer before the test does.
+    watchers: ClassVar[list[Callable[[httpx.Response], None]]] = []
 
     def client(self, user: str | None = None, password: str = PASSWORD) -> httpx.Client:
         """A client that sends Basic credentials, or none."""
-        client = httpx.Client(base_url=self.url, auth=(user, password) if user else None, timeout=30, verify=_TLS)
-        self.clients.append(client)
-        return client
+        return self._made(auth=(user, password) if user else None)
 
     def token(self, user: str | None, *scopes: str) -> str:
         """A token from the token service, for a user or for nobody."""
@@ -54,7 +54,11 @@ class Registry:
         return token
 
     def bearer(self, token: str) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30, verify=_TLS)
+        return self._made(headers={"Authorization": f"Bearer {token}"})
+
+    def _made(self, **how: Any) -> httpx.Client:
+        hooks = {"response": self.watchers}
+        client = httpx.Client(base_url=self.url, timeout=30, verify=_TLS, event_hooks=hooks, **how)
         self.clients.append(client)
         return client
 
