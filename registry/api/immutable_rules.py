@@ -61,7 +61,7 @@ class ImmutableRuleEndpoints:
 
     def put(self, call: Call) -> Response:
         wanted, rule_id = parse_body(call.body, WantedRule), call.number("rule_id")
-        if wanted.id != rule_id:
+        if wanted.id not in (0, rule_id):
             raise BadQuery(f"bad request: the rule in the body has id {wanted.id}, that of the address {rule_id}")
         self._rules.change(call.actor, call.project.id, rule_id, wanted.rule(), disabled=wanted.disabled)
         return done()

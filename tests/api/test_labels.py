@@ -137,3 +137,9 @@ def test_label_goes_from_artifacts_when_it_is_removed(api: Api, registry: Regist
     assert api("dev").post(labels, json={"id": label}).status_code == 200
     assert api("admin").delete(f"labels/{label}").status_code == 200
     assert code(api("dev").delete(f"{labels}/{label}")) == (404, "NOT_FOUND")
+
+
+def test_field_that_is_null_is_as_good_as_left_out(api: Api) -> None:
+    made = api("admin").post("labels", json={"name": "null", "scope": "g", "description": None, "project_id": None})
+    assert made.status_code == 201
+    assert "description" not in api("admin").get(made.headers["location"]).json()
