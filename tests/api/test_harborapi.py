@@ -185,8 +185,7 @@ def test_robots_are_made_used_and_deleted(run: Callable[[Flow], None]) -> None:
 def test_artifacts_are_read_tagged_labelled_copied_and_deleted(registry: Registry, run: Callable[[Flow], None]) -> None:
     history = [{"created": "2026-01-02T03:04:05Z", "created_by": "COPY . ."}]
     image = push(registry, "team/a/b", "v1", config=CONFIG | {"history": history})
-    subject = {"subject": {key: image[key] for key in ("mediaType", "digest", "size")}}
-    push(registry, "team/a/b", **subject, layers={b"signed": "application/x"}, artifactType="application/x")
+    push(registry, "team/a/b", subject=image, layers={b"signed": "application/x"}, artifactType="application/x")
 
     async def flow(harbor: HarborAsyncClient) -> None:
         place = ("team", "a/b", "v1")
@@ -217,7 +216,7 @@ def test_artifacts_are_read_tagged_labelled_copied_and_deleted(registry: Registr
         assert found_there.repository
         assert await harbor.get_audit_logs(limit=5)
         await harbor.delete_repository("team", "a/b")
-        await harbor.delete_artifact("open", "copy", found.digest)
+        await harbor.delete_artifact("open", "copy", image["digest"])
         await harbor.delete_label(label)
 
     run(flow)
