@@ -18,6 +18,7 @@ from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
 from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
+from registry.api.reading import DocumentEndpoints
 from registry.api.routing import ManagementRoutes
 from registry.api.rules import management_rules
 from registry.config import Config
@@ -58,7 +59,7 @@ from registry.v2.lists import ListEndpoints
 from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
-from registry.web import Door, Errors, Threads, run
+from registry.web import Door, Errors, Rule, Threads, run
 from registry.work import workers
 from storage.blobs import BlobStore
 from storage.clock import now_ms
@@ -277,9 +278,12 @@ def create(config: Config) -> ASGIApp:
             with closing(parts.database), closing(threads):
                 await run(threads.general, parts.pulls.flush)
 
+    table: list[Rule] = []  # the document of the API tells of all of it
+    table += rules(_endpoints(parts, threads, metrics))
+    table += management_rules(management(parts, DocumentEndpoints(table)))
     routes = [
-        *(door.route(rule) for rule in rules(_endpoints(parts, threads, metrics))),
-        ManagementRoutes(door, management_rules(management(parts))),
+        *(door.route(rule) for rule in table if not rule.is_managing),
+        ManagementRoutes(door, [rule for rule in table if rule.is_managing]),
     ]
     observer = Observer(_starlette(routes, parts.origin, lifespan), metrics, parts.pulls)
     return _with_hot_path(observer, parts.database)

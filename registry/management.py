@@ -16,6 +16,7 @@ from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.queues import QueueEndpoints
 from registry.api.quotas import QuotaEndpoints
+from registry.api.reading import DocumentEndpoints
 from registry.api.repositories import RepositoryEndpoints
 from registry.api.retentions import RetentionEndpoints
 from registry.api.robots import RobotEndpoints
@@ -54,7 +55,7 @@ from registry.core.webhooks import Webhooks
 from registry.parts import Parts
 
 
-def management(parts: Parts) -> ManagementEndpoints:
+def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoints:
     """Its endpoints, each with the rules behind it."""
     database, robots = parts.database, Robots(parts.database)
     people = People(database)
@@ -64,6 +65,7 @@ def management(parts: Parts) -> ManagementEndpoints:
     overviews = Overviews(database, parts.store, parts.access, parts.blob_folder)
     artifacts = Artifacts(database, Blobs(database, parts.store, parts.access))
     return ManagementEndpoints(
+        documents=documents,
         system=SystemEndpoints(overviews, settings, parts.origin, "filesystem" if parts.blob_folder else "s3"),
         projects=ProjectEndpoints(parts.projects, new_projects, project_settings, memberships),
         metadatas=MetadataEndpoints(project_settings),

@@ -75,9 +75,10 @@ class Observer:
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
+                said = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *_with_caching(message["headers"]),
-                    *EVERYWHERE,
+                    *(field for field in EVERYWHERE if field[0] not in said),
                     (b"x-request-id", seen.request_id.encode()),
                 ]
             seen.bytes_out += len(message.get("body", b""))

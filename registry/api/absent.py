@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from registry.api.answers import listed, shown
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.errors import NotFound, NotProvided, PreconditionFailed
 from registry.web import Call, Entry, Handler, InProject, InSystem, Needs
 
@@ -30,35 +31,43 @@ _SUMMARY = {
 }
 
 
+@answers(list[object], query=PAGED)
 def _none_of_them(call: Call) -> Response:
     listing = parse_listing(call.request.query_params)
     return listed(call, listing, [], 0)
 
 
+@answers(dict[str, object])
 def _empty(_call: Call) -> Response:
     return shown({})
 
 
+@answers(dict[str, object])
 def _no_items(_call: Call) -> Response:
     return shown({"items": []})
 
 
+@answers(dict[str, object])
 def _nothing_scanned(_call: Call) -> Response:
     return shown(_STATS)
 
 
+@answers(dict[str, object])
 def _nothing_found(_call: Call) -> Response:
     return shown(_SUMMARY)
 
 
+@answers(refuses=(404,))
 def _missing(_call: Call) -> Response:
     raise NotFound("there is nothing of that name or number here")
 
 
+@answers(refuses=(501,))
 def _refused(_call: Call) -> Response:
     raise NotProvided("this registry does not do that")
 
 
+@answers(refuses=(412,))
 def _no_scanner(call: Call) -> Response:
     where = f" for project: {call.project.id}" if call.place else ""
     raise PreconditionFailed(f"no available scanner{where}")

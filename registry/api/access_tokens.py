@@ -8,6 +8,7 @@ from starlette.responses import Response
 from auth.permits import Permit
 from registry.api.answers import Model, created, done, shown, time_text
 from registry.api.bodies import parse_body
+from registry.contracts import answers
 from registry.core.access_tokens import FOR_EVER, USUAL_DAYS, AccessTokens, Wish, must_be_in_person
 from registry.core.sessions import Sessions
 from registry.errors import PreconditionFailed
@@ -53,9 +54,11 @@ class AccessTokenEndpoints:
         self._tokens = tokens
         self._sessions = sessions
 
+    @answers(list[AccessToken], refuses=(404, 412))
     def index(self, call: Call) -> Response:
         return shown([_shown(token) for token in self._tokens.list_of(_whose(call))])
 
+    @answers(AccessToken, takes=NewAccessToken, status=201, refuses=(409, 412))
     def post(self, call: Call) -> Response:
         """The one time that the secret is shown."""
         wanted = parse_body(call.body, NewAccessToken)
@@ -63,14 +66,17 @@ class AccessTokenEndpoints:
         token, secret = self._tokens.create(call.actor, _whose(call), wish)
         return created(call, token.id, content=_shown(token, secret))
 
+    @answers(refuses=(412,))
     def delete(self, call: Call) -> Response:
         self._tokens.revoke(call.actor, _whose(call), call.number("token_id"))
         return done()
 
+    @answers(list[Session], refuses=(404, 412))
     def index_sessions(self, call: Call) -> Response:
         found = self._sessions.list_of(_whose(call))
         return shown([_shown_session(each, call.actor.session_id) for each in found])
 
+    @answers(refuses=(412,))
     def delete_session(self, call: Call) -> Response:
         must_be_in_person(call.actor)
         self._sessions.revoke(call.actor, _whose(call), call.number("session_id"))

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from registry.api.answers import Model, done, shown, time_text
 from registry.api.bodies import parse_body
+from registry.contracts import answers
 from registry.core.allowlists import Allowlist, Allowlists
 from registry.web import Call
 
@@ -40,9 +41,11 @@ class AllowlistEndpoints:
     def __init__(self, allowlists: Allowlists) -> None:
         self._allowlists = allowlists
 
+    @answers(AllowedCves)
     def get(self, _call: Call) -> Response:
         return shown(show_allowlist(self._allowlists.get()))
 
+    @answers(takes=WantedCves)
     def put(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedCves)
         self._allowlists.put(call.actor, wanted.names, wanted.expires_at)

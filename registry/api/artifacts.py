@@ -5,10 +5,11 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from registry.api.answers import Model, created, done, listed, shown
-from registry.api.artifact_models import shown_accessories, shown_artifact, shown_tag
+from registry.api.artifact_models import Accessory, Artifact, Tag, shown_accessories, shown_artifact, shown_tag
 from registry.api.bodies import parse_body
 from registry.api.places import reference_of, repository_of
 from registry.api.queries import parse_flag, parse_listing
+from registry.contracts import DETAILS, PAGED, answers
 from registry.core.artifact_changes import ArtifactChanges
 from registry.core.artifacts import Artifacts, Wanted
 from registry.core.gate import Gate
@@ -30,11 +31,13 @@ class ArtifactEndpoints:
         self._changes = changes
         self._gate = gate
 
+    @answers(list[Artifact], query=(*PAGED, *DETAILS))
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._artifacts.page(repository_of(call), listing, _wanted(call))
         return listed(call, listing, [shown_artifact(each) for each in found], total)
 
+    @answers(list[Artifact], query=(*PAGED, *DETAILS, "latest_in_repository"))
     def index_of_project(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         only_latest = _flag(call, "latest_in_repository", default=False)
@@ -44,13 +47,16 @@ class ArtifactEndpoints:
         found, total = self._artifacts.page_of_project(call.project, listing, _wanted(call), only_latest=only_latest)
         return listed(call, listing, [shown_artifact(each) for each in found], total)
 
+    @answers(Artifact, query=DETAILS)
     def get(self, call: Call) -> Response:
         return shown(shown_artifact(self._artifacts.get(repository_of(call), reference_of(call), _wanted(call))))
 
+    @answers(refuses=(412,))
     def delete(self, call: Call) -> Response:
         self._changes.delete(call.actor, repository_of(call), reference_of(call))
         return done()
 
+    @answers(status=201, query=("from!",), refuses=(409, 412))
     def copy(self, call: Call) -> Response:
         target = repository_of(call)
         name, reference = _source(call.query("from") or "")
@@ -59,21 +65,25 @@ class ArtifactEndpoints:
         project, path = target.name.project, quote(quote(target.name.path, safe=""), safe="")
         return created(call, f"/api/v2.0/projects/{project}/repositories/{path}/artifacts/{reference}")
 
+    @answers(list[Tag], query=(*PAGED, "with_immutable_status"))
     def tags(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         immutable = _flag(call, "with_immutable_status", default=False)
         found, total = self._artifacts.page_tags(repository_of(call), reference_of(call), listing, immutable=immutable)
         return listed(call, listing, [shown_tag(each) for each in found], total)
 
+    @answers(takes=NewTag, status=201, refuses=(409, 412))
     def add_tag(self, call: Call) -> Response:
         name = parse_tag(parse_body(call.body, NewTag).name)
         self._changes.tag(call.actor, repository_of(call), reference_of(call), name)
         return created(call, name)
 
+    @answers(refuses=(412,))
     def delete_tag(self, call: Call) -> Response:
         self._changes.untag(call.actor, repository_of(call), reference_of(call), call.path("tag"))
         return done()
 
+    @answers(list[Accessory], query=PAGED)
     def accessories(self, call: Call) -> Response:
         listing, repository = parse_listing(call.request.query_params), repository_of(call)
         found = self._artifacts.list_accessories(repository, reference_of(call))

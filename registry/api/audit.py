@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from registry.api.answers import Model, listed, shown, time_text
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.audit import EVENTS, Audit
 from registry.web import Call
 from storage.metadata.audit_records import AuditRecord
@@ -31,26 +32,31 @@ class AuditEndpoints:
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 
+    @answers(list[AuditLog], query=PAGED)
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._audit.page(call.actor, listing)
         return listed(call, listing, [_shown(each) for each in found], total)
 
+    @answers(list[AuditLogExt], query=PAGED)
     def index_ext(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._audit.page(call.actor, listing)
         return listed(call, listing, [_shown_ext(each) for each in found], total)
 
+    @answers(list[AuditLog], query=PAGED)
     def index_of_project(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._audit.page_of_project(call.project.id, listing)
         return listed(call, listing, [_shown(each) for each in found], total)
 
+    @answers(list[AuditLogExt], query=PAGED)
     def index_ext_of_project(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._audit.page_of_project(call.project.id, listing)
         return listed(call, listing, [_shown_ext(each) for each in found], total)
 
+    @answers(list[dict[str, str]])
     def events(self, _call: Call) -> Response:
         return shown([{"event_type": event} for event in EVENTS])
 

@@ -7,6 +7,7 @@ from auth.accounts import Accounts
 from auth.basic import BadCredentials, Credentials
 from registry.api.answers import done, shown
 from registry.browsers import Browsers
+from registry.contracts import FORM, answers
 from registry.core.people import People
 from registry.core.sessions import Sessions
 from registry.errors import BadQuery, Unauthorized
@@ -25,6 +26,7 @@ class BrowserEndpoints:
         self._people = people
         self._origin = origin
 
+    @answers(takes=FORM, refuses=(401, 403, 429))
     def log_in(self, call: Call) -> Response:
         """With the form `principal` and `password` of a person: programs use Basic credentials."""
         request = call.request
@@ -44,6 +46,7 @@ class BrowserEndpoints:
         self._browsers.tell_code(request, response, secret=secret)
         return response
 
+    @answers()
     def log_out(self, call: Call) -> Response:
         secret = self._browsers.secret(call.request)
         actor = self._sessions.find(secret, renews=False) if secret else None
@@ -54,6 +57,7 @@ class BrowserEndpoints:
         self._browsers.tell_code(call.request, response, secret="")
         return response
 
+    @answers(bool, takes=FORM)
     def user_exists(self, call: Call) -> Response:
         """Whether somebody has the name, or the address: for people who are about to register. Raises `BadQuery`."""
         self._browsers.must_be_asked_for_here(call.request)

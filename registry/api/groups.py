@@ -5,6 +5,7 @@ from starlette.responses import Response
 from registry.api.answers import Model, created, done, listed, shown
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.groups import GroupKind, Groups, Wish
 from registry.errors import BadQuery
 from registry.web import Call
@@ -46,6 +47,7 @@ class GroupEndpoints:
     def __init__(self, groups: Groups) -> None:
         self._groups = groups
 
+    @answers(list[Group], query=(*PAGED, "ldap_group_dn", "group_name"))
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         dn, name = call.query("ldap_group_dn"), call.query("group_name")
@@ -56,6 +58,7 @@ class GroupEndpoints:
         found, total = self._groups.page(listing.narrowed(*filters))
         return listed(call, listing, [_shown(group) for group in found], total)
 
+    @answers(list[FoundGroup], query=("groupname!", "page", "page_size"))
     def search(self, call: Call) -> Response:
         """By a part of the name: for whoever looks for groups to make them members."""
         name = call.query("groupname")
@@ -66,17 +69,21 @@ class GroupEndpoints:
         items = [FoundGroup(id=group.id, group_name=group.name, group_type=group.kind) for group in found]
         return listed(call, page, items, total)
 
+    @answers(takes=WantedGroup, status=201, refuses=(409,))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedGroup)
         return created(call, self._groups.create(call.actor, wanted.wish()).id)
 
+    @answers(Group)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._groups.get(call.number("group_id"))))
 
+    @answers(takes=WantedGroup, refuses=(409,))
     def put(self, call: Call) -> Response:
         self._groups.rename(call.actor, call.number("group_id"), parse_body(call.body, WantedGroup).group_name)
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._groups.delete(call.actor, call.number("group_id"))
         return done()

@@ -5,6 +5,7 @@ import base64
 from starlette.responses import Response
 
 from registry.api.answers import shown
+from registry.contracts import answers
 from registry.errors import NotFound
 from registry.web import Call
 from storage.digest import Digest
@@ -31,6 +32,7 @@ def icon_of(kind: str) -> str:
 
 
 class IconEndpoints:
+    @answers(dict[str, str])
     def get(self, call: Call) -> Response:
         icon = _BY_DIGEST.get(call.path("digest"))
         if icon is None:

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from registry.api.answers import Model, created, done, listed
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.immutability import ACTION, TEMPLATE, ImmutableRules, Rule, StoredRule
 from registry.core.selectors import Selector
 from registry.errors import BadQuery
@@ -50,15 +51,18 @@ class ImmutableRuleEndpoints:
     def __init__(self, rules: ImmutableRules) -> None:
         self._rules = rules
 
+    @answers(list[ShownRule], query=PAGED)
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._rules.page(call.project.id, listing)
         return listed(call, listing, [_shown(each) for each in found], total)
 
+    @answers(takes=WantedRule, status=201, refuses=(409,))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedRule)
         return created(call, self._rules.create(call.actor, call.project.id, wanted.rule(), disabled=wanted.disabled))
 
+    @answers(takes=WantedRule, refuses=(409,))
     def put(self, call: Call) -> Response:
         wanted, rule_id = parse_body(call.body, WantedRule), call.number("rule_id")
         if wanted.id not in (0, rule_id):
@@ -66,6 +70,7 @@ class ImmutableRuleEndpoints:
         self._rules.change(call.actor, call.project.id, rule_id, wanted.rule(), disabled=wanted.disabled)
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._rules.delete(call.actor, call.project.id, call.number("rule_id"))
         return done()

@@ -6,6 +6,7 @@ from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.places import reference_of, repository_of
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.gate import Gate
 from registry.core.labels import Labels, Look
 from registry.errors import BadQuery, NotFound
@@ -48,6 +49,7 @@ class LabelEndpoints:
         self._labels = labels
         self._gate = gate
 
+    @answers(list[Label], query=(*PAGED, "name", "scope!", "project_id"), refuses=(404,))
     def index(self, call: Call) -> Response:
         listing = _with_name(call, parse_listing(call.request.query_params))
         project_id = _place(call.query("scope") or "", call.query("project_id") or "")
@@ -58,29 +60,35 @@ class LabelEndpoints:
         found, total = self._labels.page(project_id, listing)
         return listed(call, listing, [shown_label(each) for each in found], total)
 
+    @answers(takes=NewLabel, status=201, refuses=(404, 409))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, NewLabel)
         project_id = _place(wanted.scope, str(wanted.project_id or ""))
         self._gate.must_in(call.actor, "label:create", project_id)
         return created(call, self._labels.create(call.actor, wanted.look(), project_id).id)
 
+    @answers(Label)
     def get(self, call: Call) -> Response:
         return shown(shown_label(self._found(call, "label:read")))
 
+    @answers(takes=NewLabel, refuses=(409,))
     def put(self, call: Call) -> Response:
         label = self._found(call, "label:update")
         self._labels.change(call.actor, label.id, parse_body(call.body, NewLabel).look())
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._labels.delete(call.actor, self._found(call, "label:delete").id)
         return done()
 
+    @answers(takes=NewLabel, refuses=(409,))
     def attach(self, call: Call) -> Response:
         label_id = parse_body(call.body, NewLabel).id
         self._labels.attach(call.actor, repository_of(call), reference_of(call), label_id)
         return done()
 
+    @answers()
     def detach(self, call: Call) -> Response:
         self._labels.detach(call.actor, repository_of(call), reference_of(call), call.number("label_id"))
         return done()

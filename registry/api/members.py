@@ -7,6 +7,7 @@ from registry.api.answers import Model, created, done, listed, shown
 from registry.api.bodies import parse_body
 from registry.api.groups import WantedGroup
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.members import Memberships
 from registry.errors import BadQuery
 from registry.web import Call
@@ -51,6 +52,7 @@ class MemberEndpoints:
     def __init__(self, memberships: Memberships) -> None:
         self._memberships = memberships
 
+    @answers(list[Member], query=(*PAGED, "entityname"))
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         name = call.query("entityname")
@@ -58,6 +60,7 @@ class MemberEndpoints:
         found, total = self._memberships.page(call.project.id, listing.narrowed(*filters))
         return listed(call, listing, [_shown(member) for member in found], total)
 
+    @answers(takes=WantedMember, status=201, refuses=(409,))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedMember)
         user, group = wanted.member_user, wanted.member_group
@@ -70,14 +73,17 @@ class MemberEndpoints:
             raise BadQuery("bad request: member_user or member_group must name who is to be a member")
         return created(call, made)
 
+    @answers(Member)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._memberships.get(call.project.id, call.number("member_id"))))
 
+    @answers(takes=WantedRole, refuses=(412,))
     def put(self, call: Call) -> Response:
         role = parse_body(call.body, WantedRole).role_id
         self._memberships.set_role(call.actor, call.project, call.number("member_id"), role)
         return done()
 
+    @answers(refuses=(412,))
     def delete(self, call: Call) -> Response:
         self._memberships.remove(call.actor, call.project, call.number("member_id"))
         return done()

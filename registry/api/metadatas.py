@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from registry.api.answers import done, shown
 from registry.api.bodies import parse_body
+from registry.contracts import answers
 from registry.core.project_settings import ProjectSettings, must_have, settings_of
 from registry.errors import BadQuery
 from registry.web import Call
@@ -13,18 +14,22 @@ class MetadataEndpoints:
     def __init__(self, settings: ProjectSettings) -> None:
         self._settings = settings
 
+    @answers(dict[str, str])
     def index(self, call: Call) -> Response:
         return shown(settings_of(call.project))
 
+    @answers(takes=dict[str, str], refuses=(409,))
     def post(self, call: Call) -> Response:
         name, value = _one(call)
         self._settings.add(call.actor, call.project, name, value)
         return done()
 
+    @answers(dict[str, str])
     def get(self, call: Call) -> Response:
         name = call.path("name")
         return shown({name: must_have(call.project, name)})
 
+    @answers(takes=dict[str, str])
     def put(self, call: Call) -> Response:
         name, value = _one(call)
         if name != call.path("name"):
@@ -32,6 +37,7 @@ class MetadataEndpoints:
         self._settings.change(call.actor, call.project, name, value)
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._settings.remove(call.actor, call.project, call.path("name"))
         return done()

@@ -9,7 +9,8 @@ from auth.permits import Granted, Permit
 from registry.api.answers import Model, created, done, listed, shown
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
-from registry.api.robots import shown_created, shown_robot
+from registry.api.robots import Robot, RobotCreated, shown_created, shown_robot
+from registry.contracts import PAGED, answers
 from registry.core.clocks import DAY_MS
 from registry.core.robots import FOR_EVER, Robots, Wish
 from registry.errors import BadQuery, NotFound
@@ -39,12 +40,14 @@ class OldRobotEndpoints:
     def __init__(self, robots: Robots) -> None:
         self._robots = robots
 
+    @answers(list[Robot], query=PAGED)
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._robots.page(call.project.id, listing)
         prefix = self._robots.prefix()
         return listed(call, listing, [shown_robot(each, prefix) for each in found], total)
 
+    @answers(RobotCreated, takes=NewOldRobot, status=201, refuses=(409,))
     def post(self, call: Call) -> Response:
         body = parse_body(call.body, NewOldRobot)
         access = tuple(Granted(_RESOURCE.sub("", each.resource), each.action) for each in body.access or ())
@@ -52,13 +55,16 @@ class OldRobotEndpoints:
         made = self._robots.create(call.actor, wish, call.project)
         return created(call, made.robot.id, content=shown_created(made))
 
+    @answers(Robot)
     def get(self, call: Call) -> Response:
         return shown(shown_robot(self._found(call), self._robots.prefix()))
 
+    @answers(takes=Switch)
     def put(self, call: Call) -> Response:
         self._robots.set_disabled(call.actor, self._found(call).id, disabled=parse_body(call.body, Switch).disable)
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._robots.delete(call.actor, self._found(call).id)
         return done()

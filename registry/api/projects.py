@@ -8,6 +8,7 @@ from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
 from registry.api.quotas import Usage, usage_of
+from registry.contracts import PAGED, answers
 from registry.core.allowlists import Allowlist
 from registry.core.members import Memberships
 from registry.core.new_projects import NewProjects, Wish
@@ -72,12 +73,14 @@ class ProjectEndpoints:
         self._settings = settings
         self._memberships = memberships
 
+    @answers(list[Project], query=(*PAGED, "name", "public", "owner"))
     def index(self, call: Call) -> Response:
         listing = _with_parameters(call, parse_listing(call.request.query_params))
         found, total = self._projects.page(call.actor, listing)
         roles = self._projects.roles(call.actor, [each.project.id for each in found])
         return listed(call, listing, [show_project(each, roles.get(each.project.id, [])) for each in found], total)
 
+    @answers(query=("project_name!",), refuses=(404,))
     def head(self, call: Call) -> Response:
         """Whether there is a project of that name; every account may know."""
         name = call.query("project_name")
@@ -86,6 +89,7 @@ class ProjectEndpoints:
         self._projects.find(name)
         return done()
 
+    @answers(takes=WantedProject, status=201, refuses=(404, 409))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedProject)
         if wanted.registry_id:
@@ -98,6 +102,7 @@ class ProjectEndpoints:
         by_name = call.header("x-resource-name-in-location") == "true"
         return created(call, project.name if by_name else project.id)
 
+    @answers(takes=WantedProject)
     def put(self, call: Call) -> Response:
         """What the project is set to; as in Harbor, its name and its quota are changed elsewhere or not at all."""
         wanted = parse_body(call.body, WantedProject)
@@ -106,18 +111,22 @@ class ProjectEndpoints:
         self._settings.update(call.actor, call.project, wanted.settings, allowed)
         return done()
 
+    @answers(Project)
     def get(self, call: Call) -> Response:
         roles = self._projects.roles(call.actor, [call.project.id])
         return shown(show_project(self._projects.listed(call.project.id), roles.get(call.project.id, [])))
 
+    @answers(refuses=(412,))
     def delete(self, call: Call) -> Response:
         self._projects.delete_empty(call.actor, call.project.id)
         return done()
 
+    @answers(dict[str, bool | str])
     def deletable(self, call: Call) -> Response:
         is_empty = not self._projects.listed(call.project.id).repositories
         return shown({"deletable": True} if is_empty else {"message": NOT_EMPTY})
 
+    @answers(Summary)
     def summary(self, call: Call) -> Response:
         """With the quota and the members for those who may know them."""
         summary = Summary(repo_count=self._projects.listed(call.project.id).repositories)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from registry.api.answers import Model, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, TEXT, answers
 from registry.core.queues import Queues
 from registry.core.schedules import Schedules
 from registry.errors import Unprocessable
@@ -51,28 +52,34 @@ class QueueEndpoints:
         self._queues = queues
         self._schedules = schedules
 
+    @answers(list[object])
     def pools(self, _call: Call) -> Response:
         return shown([])
 
+    @answers(list[JobQueue])
     def queues(self, _call: Call) -> Response:
         found = self._queues.list()
         return shown(
             [JobQueue(job_type=queue.vendor, count=queue.count, latency=queue.seconds, paused=False) for queue in found]
         )
 
+    @answers(takes=Action)
     def put_queue(self, call: Call) -> Response:
         if parse_body(call.body, Action).action != "stop":
             raise Unprocessable("validation failure: what waits can be stopped, and not paused or resumed")
         self._queues.stop_waiting(call.actor, call.path("job_type"))
         return done()
 
+    @answers()
     def stop_job(self, call: Call) -> Response:
         self._queues.stop(call.actor, call.number("job_id"))
         return done()
 
+    @answers(TEXT)
     def job_log(self, call: Call) -> Response:
         return Response(self._queues.task(call.number("job_id")).log, media_type="text/plain")
 
+    @answers(list[ScheduleTask], query=PAGED)
     def schedules(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._schedules.page(listing)
@@ -88,5 +95,6 @@ class QueueEndpoints:
         ]
         return listed(call, listing, tasks, total)
 
+    @answers(SchedulerStatus)
     def is_paused(self, _call: Call) -> Response:
         return shown(SchedulerStatus(paused=False))

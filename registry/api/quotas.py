@@ -5,6 +5,7 @@ from starlette.responses import Response
 from registry.api.answers import Model, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.new_projects import NO_LIMIT
 from registry.core.project_quotas import ProjectQuotas
 from registry.errors import BadQuery
@@ -47,6 +48,7 @@ class QuotaEndpoints:
     def __init__(self, quotas: ProjectQuotas) -> None:
         self._quotas = quotas
 
+    @answers(list[Quota], query=(*PAGED, "reference", "reference_id"))
     def index(self, call: Call) -> Response:
         """Projects are all that has quotas, so what is asked for of anything else is empty."""
         listing = parse_listing(call.request.query_params)
@@ -57,9 +59,11 @@ class QuotaEndpoints:
         found, total = self._quotas.page(listing.narrowed(*filters))
         return listed(call, listing, [_shown(each) for each in found], total)
 
+    @answers(Quota)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._quotas.get(call.number("id"))))
 
+    @answers(takes=WantedQuota)
     def put(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedQuota).hard or {}
         if "storage" not in wanted:

@@ -10,6 +10,7 @@ from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.immutable_rules import ShownSelector, shown_selector
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, TEXT, answers
 from registry.core.executions import CountedExecution
 from registry.core.gate import Gate
 from registry.core.retention import DRY_RUN, REPOSITORY, Policy, Retention, StoredPolicy
@@ -136,9 +137,11 @@ class RetentionEndpoints:
         self._retention = retention
         self._gate = gate
 
+    @answers(dict[str, object])
     def metadatas(self, _call: Call) -> Response:
         return shown(_METADATA)
 
+    @answers(takes=WantedPolicy, status=201, refuses=(404, 409))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedPolicy)
         if wanted.scope.level != "project" or wanted.scope.ref < 1:
@@ -146,28 +149,34 @@ class RetentionEndpoints:
         self._gate.must_in(call.actor, "tag-retention:create", wanted.scope.ref)
         return created(call, self._retention.create(call.actor, wanted.scope.ref, wanted.policy()))
 
+    @answers(ShownPolicy)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._found(call, "tag-retention:read")))
 
+    @answers(takes=WantedPolicy, refuses=(409,))
     def put(self, call: Call) -> Response:
         found = self._found(call, "tag-retention:update")
         self._retention.change(call.actor, found.id, parse_body(call.body, WantedPolicy).policy())
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._retention.delete(call.actor, self._found(call, "tag-retention:delete").id)
         return done()
 
+    @answers(list[Execution], query=PAGED)
     def executions(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._retention.page(self._found(call, "tag-retention:list").id, listing)
         return listed(call, listing, [_shown_run(each) for each in found], total)
 
+    @answers(takes=WantedRun, status=201)
     def run(self, call: Call) -> Response:
         policy = self._found(call, "tag-retention:update")
         dry_run = parse_body(call.body, WantedRun).dry_run
         return created(call, self._retention.begin(call.actor, policy.id, dry_run=dry_run))
 
+    @answers(takes=WantedChange)
     def stop(self, call: Call) -> Response:
         policy = self._found(call, "tag-retention:update")
         if parse_body(call.body, WantedChange).action != "stop":
@@ -175,11 +184,13 @@ class RetentionEndpoints:
         self._retention.stop(policy.id, call.number("execution_id"))
         return done()
 
+    @answers(list[Task], query=PAGED)
     def tasks(self, call: Call) -> Response:
         listing, policy = parse_listing(call.request.query_params), self._found(call, "tag-retention:list")
         found, total = self._retention.tasks(policy.id, call.number("execution_id"), listing)
         return listed(call, listing, [_shown_task(each) for each in found], total)
 
+    @answers(TEXT)
     def log(self, call: Call) -> Response:
         policy = self._found(call, "tag-retention:read")
         told = self._retention.log(policy.id, call.number("execution_id"), call.number("task_id"))

@@ -7,6 +7,7 @@ from auth.permits import Permit
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, answers
 from registry.core.gate import Gate
 from registry.core.robots import FOR_EVER, Made, Robots, Wish
 from registry.errors import BadQuery, NotFound
@@ -86,6 +87,7 @@ class RobotEndpoints:
         self._robots = robots
         self._gate = gate
 
+    @answers(list[Robot], query=PAGED)
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         project_id = _asked_project(listing)
@@ -94,14 +96,17 @@ class RobotEndpoints:
         prefix = self._robots.prefix()
         return listed(call, listing, [shown_robot(each, prefix) for each in found], total)
 
+    @answers(RobotCreated, takes=NewRobot, status=201, refuses=(404, 409))
     def post(self, call: Call) -> Response:
         body = parse_body(call.body, NewRobot)
         made = self._robots.create(call.actor, body.wish(), self._place_for(call, body))
         return created(call, made.robot.id, content=shown_created(made))
 
+    @answers(Robot)
     def get(self, call: Call) -> Response:
         return shown(shown_robot(self._found(call, "robot:read"), self._robots.prefix()))
 
+    @answers(takes=NewRobot)
     def put(self, call: Call) -> Response:
         robot, body = self._found(call, "robot:update"), parse_body(call.body, NewRobot)
         if (body.name, body.level) != (self._robots.prefix() + robot.name, _level(robot)):
@@ -109,10 +114,12 @@ class RobotEndpoints:
         self._robots.change(call.actor, robot.id, body.wish())
         return done()
 
+    @answers(RobotSecret, takes=RobotSecret)
     def patch(self, call: Call) -> Response:
         robot, wanted = self._found(call, "robot:update"), parse_body(call.body, RobotSecret)
         return shown(RobotSecret(secret=self._robots.set_secret(call.actor, robot.id, wanted.secret) or ""))
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._robots.delete(call.actor, self._found(call, "robot:delete").id)
         return done()

@@ -22,6 +22,7 @@ from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.queues import QueueEndpoints
 from registry.api.quotas import QuotaEndpoints
+from registry.api.reading import DocumentEndpoints
 from registry.api.repositories import RepositoryEndpoints
 from registry.api.retentions import RetentionEndpoints
 from registry.api.robots import RobotEndpoints
@@ -39,6 +40,7 @@ ARTIFACT = "/projects/{project_name}/repositories/{repository}/artifacts/{refere
 
 @dataclass(frozen=True, slots=True)
 class ManagementEndpoints:
+    documents: DocumentEndpoints
     system: SystemEndpoints
     projects: ProjectEndpoints
     metadatas: MetadataEndpoints
@@ -97,6 +99,8 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
 def _system(to: ManagementEndpoints) -> list[Rule]:
     return [
         Rule("GET", "/api/version", to.system.version, Entry.ANYBODY),
+        Rule("GET", "/api/openapi.json", to.documents.document, Entry.ANYBODY),
+        Rule("GET", "/api/docs", to.documents.page, Entry.ANYBODY),
         on("GET", "/ping", to.system.ping, needs=Entry.ANYBODY),
         on("GET", "/health", to.system.health, needs=Entry.ANYBODY),
         on("GET", "/systeminfo", to.system.info, needs=Entry.GUEST),

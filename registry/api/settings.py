@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from registry.api.answers import Model, done, shown
 from registry.api.bodies import parse_body
+from registry.contracts import answers
 from registry.core.setting_rules import Value
 from registry.core.settings import KNOWN, Settings
 from registry.web import Call
@@ -20,6 +21,7 @@ class SettingEndpoints:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
+    @answers(dict[str, Item])
     def index(self, _call: Call) -> Response:
         """All but the secrets."""
         values = self._settings.all().items()
@@ -31,6 +33,7 @@ class SettingEndpoints:
             }
         )
 
+    @answers(takes=dict[str, object])
     def put(self, call: Call) -> Response:
         self._settings.change(call.actor, parse_body(call.body, dict[str, object]))
         return done()

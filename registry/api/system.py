@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from registry.api.answers import Model, shown, time_text
 from registry.api.projects import Project, show_project
+from registry.contracts import BYTES, TEXT, answers
 from registry.core.overviews import Overviews
 from registry.core.settings import Settings
 from registry.errors import BadQuery, NotFound
@@ -106,19 +107,23 @@ class SystemEndpoints:
         self._origin = origin
         self._storage = storage
 
+    @answers(dict[str, str])
     def version(self, _call: Call) -> Response:
         """By this, other registries learn that they speak to one with Harbor's API."""
         return shown({"version": API_VERSION})
 
+    @answers(TEXT)
     def ping(self, _call: Call) -> Response:
         return Response("Pong", media_type="text/plain")
 
+    @answers(Health)
     def health(self, _call: Call) -> Response:
         """The parts are Harbor's; those that Cove has no program for are well as long as it answers."""
         known = self._overviews.health()
         parts = [_part(name, is_well=known.get(name, True)) for name in _PARTS]
         return shown(Health(status=_status(is_well=all(known.values())), components=parts))
 
+    @answers(SystemInfo)
     def info(self, call: Call) -> Response:
         values = self._settings.all()
         info = SystemInfo(
@@ -141,13 +146,16 @@ class SystemEndpoints:
             info.current_time = time_text(now_ms())
         return shown(info)
 
+    @answers(dict[str, list[dict[str, int]]])
     def volumes(self, _call: Call) -> Response:
         return shown({"storage": [{"total": total, "free": free} for total, free in self._overviews.volumes()]})
 
+    @answers(BYTES, refuses=(404,))
     def certificate(self, _call: Call) -> Response:
         """Harbor's own certificate authority, which Cove does not have."""
         raise NotFound("there is no root certificate of this registry")
 
+    @answers(Statistic)
     def statistics(self, call: Call) -> Response:
         found = self._overviews.statistics(call.actor)
         return shown(
@@ -162,6 +170,7 @@ class SystemEndpoints:
             )
         )
 
+    @answers(Search, query=("q!",))
     def search(self, call: Call) -> Response:
         part = call.query("q")
         if part is None:
@@ -184,6 +193,7 @@ class SystemEndpoints:
             )
         )
 
+    @answers(Permissions, refuses=(403,))
     def permissions(self, call: Call) -> Response:
         """What robots can be given, for whoever can make some."""
         granted = self._overviews.grantable(call.actor)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, TEXT, answers
 from registry.core.schedules import Timing
 from registry.core.system_jobs import SystemJobs
 from registry.web import Call
@@ -54,31 +55,38 @@ class SystemJobEndpoints:
         self._jobs = jobs
         self._path = path
 
+    @answers(list[JobHistory], query=PAGED)
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._jobs.page(listing)
         return listed(call, listing, [_shown(each) for each in found], total)
 
+    @answers(JobHistory)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._jobs.get(call.number("execution_id"))))
 
+    @answers(TEXT)
     def log(self, call: Call) -> Response:
         return Response(self._jobs.log(call.number("execution_id")), media_type="text/plain")
 
+    @answers()
     def stop(self, call: Call) -> Response:
         self._jobs.stop(call.number("execution_id"))
         return done()
 
+    @answers(dict[str, object])
     def get_schedule(self, _call: Call) -> Response:
         """An empty object where there is none: clients can read that, and not an empty body."""
         found = self._jobs.schedule()
         return shown({} if found is None else _shown_schedule(found))
 
+    @answers(takes=Schedule, status=201, refuses=(409,))
     def post_schedule(self, call: Call) -> Response:
         body = parse_body(call.body, Schedule)
         run = self._jobs.begin(call.actor, body.timing(), body.parameters or {}, is_new=True)
         return created(call, f"{self._path}/{run}")
 
+    @answers(takes=Schedule)
     def put_schedule(self, call: Call) -> Response:
         body = parse_body(call.body, Schedule)
         self._jobs.begin(call.actor, body.timing(), body.parameters or {})

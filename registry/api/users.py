@@ -10,6 +10,7 @@ from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
 from registry.api.queries import parse_flag, parse_listing
 from registry.browsers import Browsers
+from registry.contracts import PAGED, answers
 from registry.core.gate import Gate
 from registry.core.people import People, Profile
 from registry.errors import BadQuery, Denied, PreconditionFailed, Unauthorized
@@ -87,6 +88,7 @@ class UserEndpoints:
         self._gate = gate
         self._origin = origin
 
+    @answers(list[User], query=(*PAGED, "username", "email"))
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         older = [Filter(name, "contains", (value,)) for name in ("username", "email") if (value := call.query(name))]
@@ -94,6 +96,7 @@ class UserEndpoints:
         found, total = self._people.page(listing)
         return listed(call, listing, [_shown(user) for user in found], total)
 
+    @answers(list[FoundUser], query=("username!", "page", "page_size"))
     def search(self, call: Call) -> Response:
         """By a part of the name: for whoever looks for people to make them members."""
         name = call.query("username")
@@ -104,6 +107,7 @@ class UserEndpoints:
         found, total = self._people.page(listing, is_whole=True)
         return listed(call, listing, [FoundUser(user_id=user.id, username=user.name) for user in found], total)
 
+    @answers(takes=NewUser, status=201, refuses=(401, 409))
     def post(self, call: Call) -> Response:
         self._must_be_free_to_register(call)
         wanted = parse_body(call.body, NewUser)
@@ -111,6 +115,7 @@ class UserEndpoints:
         made = self._people.register(call.actor, wanted.username, wanted.password, profile)
         return created(call, made.id)
 
+    @answers(User, refuses=(412,))
     def current(self, call: Call) -> Response:
         if call.actor.robot:
             raise PreconditionFailed("get current user not available for security context: robot")
@@ -118,6 +123,7 @@ class UserEndpoints:
             raise Unauthorized("unauthorized")
         return shown(_shown(call.actor.user))
 
+    @answers(list[dict[str, str]], query=("scope", "relative"), refuses=(403, 404))
     def permissions(self, call: Call) -> Response:
         """What the account may do in the project of the scope `/project/1`, or in the system without one."""
         is_relative = parse_flag(call.request.query_params, "relative", default=False)
@@ -126,24 +132,29 @@ class UserEndpoints:
         scope = f"/project/{match[1]}" if match else "/system"
         return shown([_permission(each, "" if is_relative else scope) for each in granted])
 
+    @answers(User)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._people.get(self._let_in(call, "user:read"))))
 
+    @answers(takes=UserProfile, refuses=(409,))
     def put(self, call: Call) -> Response:
         user_id = self._let_in(call, "user:update")
         wanted = parse_body(call.body, UserProfile)
         self._people.set_profile(call.actor, user_id, Profile(wanted.email, wanted.realname, wanted.comment))
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._people.delete(call.actor, call.number("user_id"))
         return done()
 
+    @answers(takes=Standing, refuses=(412,))
     def put_sysadmin(self, call: Call) -> Response:
         user_id = call.number("user_id")
         self._people.set_admin(call.actor, user_id, admin=parse_body(call.body, Standing).sysadmin_flag)
         return done()
 
+    @answers(takes=Passwords, refuses=(412,))
     def put_password(self, call: Call) -> Response:
         """One's own takes the old one, also of administrators."""
         user_id = self._let_in(call, "user:update")
@@ -153,6 +164,7 @@ class UserEndpoints:
         self._people.set_password(call.actor, user_id, wanted.new_password)
         return done()
 
+    @answers(takes=Secret, refuses=(412,))
     def put_cli_secret(self, call: Call) -> Response:
         user_id = self._let_in(call, "user:update")
         secret = parse_body(call.body, Secret).secret

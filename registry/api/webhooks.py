@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from registry.api.answers import Model, created, done, listed, shown, time_text
 from registry.api.bodies import parse_body
-from registry.api.executions import shown_execution, shown_task
+from registry.api.executions import Execution, Task, shown_execution, shown_task
 from registry.api.queries import parse_listing
+from registry.contracts import PAGED, TEXT, answers
 from registry.core.events import EVENTS
 from registry.core.executions import SLACK, CountedExecution
 from registry.core.webhooks import FORMATS, LastTime, Target, Webhooks, Wish
@@ -84,49 +85,60 @@ class WebhookEndpoints:
     def __init__(self, webhooks: Webhooks) -> None:
         self._webhooks = webhooks
 
+    @answers(list[WebhookPolicy], query=PAGED)
     def index(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._webhooks.page(call.project.id, listing)
         return listed(call, listing, [_shown(each) for each in found], total)
 
+    @answers(takes=NewWebhook, status=201, refuses=(409,))
     def post(self, call: Call) -> Response:
         wish = parse_body(call.body, NewWebhook).wish()
         return created(call, self._webhooks.create(call.actor, call.project.id, wish).id)
 
+    @answers(WebhookPolicy)
     def get(self, call: Call) -> Response:
         return shown(_shown(self._webhooks.get(call.project.id, call.number("webhook_policy_id"))))
 
+    @answers(takes=NewWebhook, refuses=(409,))
     def put(self, call: Call) -> Response:
         wish = parse_body(call.body, NewWebhook).wish()
         self._webhooks.change(call.actor, call.project.id, call.number("webhook_policy_id"), wish)
         return done()
 
+    @answers()
     def delete(self, call: Call) -> Response:
         self._webhooks.delete(call.actor, call.project.id, call.number("webhook_policy_id"))
         return done()
 
+    @answers(dict[str, object])
     def events(self, _call: Call) -> Response:
         formats = [{"notify_type": kind, "formats": list(names)} for kind, names in FORMATS.items() if names]
         return shown({"event_type": list(EVENTS), "notify_type": list(FORMATS), "payload_formats": formats})
 
+    @answers(list[WebhookLastTrigger])
     def last_triggers(self, call: Call) -> Response:
         return shown([_shown_last(each) for each in self._webhooks.last_times(call.project.id)])
 
+    @answers(list[Execution], query=PAGED)
     def executions(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         found, total = self._webhooks.deliveries(call.project.id, call.number("webhook_policy_id"), listing)
         return listed(call, listing, [shown_execution(each) for each in found], total)
 
+    @answers(list[Task], query=PAGED)
     def tasks(self, call: Call) -> Response:
         listing = parse_listing(call.request.query_params)
         numbers = call.number("webhook_policy_id"), call.number("execution_id")
         found, total = self._webhooks.tasks(call.project.id, *numbers, listing)
         return listed(call, listing, [shown_task(each) for each in found], total)
 
+    @answers(TEXT)
     def task_log(self, call: Call) -> Response:
         numbers = call.number("webhook_policy_id"), call.number("execution_id"), call.number("task_id")
         return Response(self._webhooks.task(call.project.id, *numbers).log, media_type="text/plain")
 
+    @answers(list[WebhookJob], query=(*PAGED, "policy_id!", "status"))
     def jobs(self, call: Call) -> Response:
         """The older list of deliveries; the policy is in the query."""
         policy = call.query("policy_id") or ""

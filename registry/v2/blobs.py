@@ -4,6 +4,7 @@ import secrets
 
 from starlette.responses import Response
 
+from registry.contracts import BYTES, answers
 from registry.core.blobs import Blobs, OpenBlob
 from registry.errors import RangeNotSatisfiable
 from registry.oci.names import parse_digest
@@ -25,6 +26,7 @@ class BlobEndpoints:
         self._threads = threads
         self._redirect_seconds = redirect_seconds
 
+    @answers(refuses=(400,))
     def head(self, call: Call) -> Response:
         digest = parse_digest(call.path("digest"))
         size = self._blobs.stat(call.repository, digest)
@@ -32,6 +34,7 @@ class BlobEndpoints:
             return not_modified(str(digest), _CACHE)
         return Response(headers=_headers(digest, size))
 
+    @answers(BYTES, refuses=(206, 304, 307, 400, 416))
     def get(self, call: Call) -> Response:
         digest = parse_digest(call.path("digest"))
         if self._redirect_seconds and not is_unchanged(call, str(digest)):
@@ -50,6 +53,7 @@ class BlobEndpoints:
             raise
         return self._respond(blob, slices)
 
+    @answers(status=202, refuses=(400,))
     def delete(self, call: Call) -> Response:
         self._blobs.delete(call.repository, parse_digest(call.path("digest")))
         return Response(status_code=202)

@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from registry.contracts import answers
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
 from registry.core.tags import Tags
@@ -20,6 +21,7 @@ class ListEndpoints:
         self._referrers = referrers
         self._catalog = catalog
 
+    @answers(dict[str, str | list[str]], query=("n", "last"))
     def tags(self, call: Call) -> Response:
         count = parse_count(call.query("n"), default=MOST, most=MOST)
         names, more = self._tags.list(call.repository, after=call.query("last") or "", count=count)
@@ -27,11 +29,13 @@ class ListEndpoints:
         headers = _link(f"/v2/{name}/tags/list", names, count, more)
         return json_response({"name": name, "tags": names}, headers=headers)
 
+    @answers(dict[str, list[str]], query=("n", "last"))
     def catalog(self, call: Call) -> Response:
         count = parse_count(call.query("n"), default=MOST, most=MOST)
         names, more = self._catalog.list(call.actor, after=call.query("last") or "", count=count)
         return json_response({"repositories": names}, headers=_link("/v2/_catalog", names, count, more))
 
+    @answers(dict[str, object], query=("n", "last", "artifactType"))
     def referrers(self, call: Call) -> Response:
         subject = parse_digest(call.path("digest"))
         count = parse_count(call.query("n"), default=MOST, most=MOST)

@@ -4,6 +4,7 @@ from functools import partial
 
 from starlette.responses import Response
 
+from registry.contracts import BYTES, answers
 from registry.core.manifests import Manifests, Pushed
 from registry.core.pulls import SCOPE_KEY, Pull, Pulls
 from registry.errors import ManifestTooLarge
@@ -26,12 +27,14 @@ class ManifestEndpoints:
         self._threads = threads
         self._limit = limit
 
+    @answers(refuses=(304, 400))
     def head(self, call: Call) -> Response:
         record = self._manifests.find(call.repository, Reference.parse(call.path("reference")))
         if is_unchanged(call, record.digest):
             return not_modified(record.digest, _CACHE)
         return Response(headers=_headers(record))
 
+    @answers(BYTES, refuses=(304, 400))
     def get(self, call: Call) -> Response:
         reference = Reference.parse(call.path("reference"))
         record, content = self._manifests.read(call.repository, reference)
@@ -40,6 +43,7 @@ class ManifestEndpoints:
         self._count(call, reference, record)
         return Response(content, headers=_headers(record))
 
+    @answers(takes=BYTES, status=201, query=("tag",), refuses=(400, 412, 413, 414))
     async def put(self, call: Call) -> Response:
         reference = Reference.parse(call.path("reference"))
         tags = [parse_tag(tag) for tag in call.request.query_params.getlist("tag")]
@@ -57,6 +61,7 @@ class ManifestEndpoints:
         )
         return _created(call, pushed)
 
+    @answers(status=202, refuses=(400, 405, 412))
     def delete(self, call: Call) -> Response:
         self._manifests.delete(call.actor, call.repository, Reference.parse(call.path("reference")))
         return Response(status_code=202)

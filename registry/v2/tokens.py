@@ -9,6 +9,7 @@ from auth.accounts import Accounts
 from auth.basic import BadCredentials, Credentials, parse_basic
 from auth.scope import BadScope, parse_scopes
 from auth.tokens import BadToken
+from registry.contracts import FORM, answers
 from registry.core.tokens import Issued, Tokens
 from registry.errors import RequestInvalid, Unauthorized
 from registry.forms import field_of, parse_form
@@ -26,6 +27,7 @@ class TokenEndpoints:
         self._origin = origin
         self._threads = threads
 
+    @answers(dict[str, str | int], query=("service", "scope", "account", "offline_token"), refuses=(400, 401, 429))
     def get(self, call: Call) -> Response:
         """For Basic credentials, or for nobody without any."""
         _must_be_ours(call.query("service"))
@@ -34,6 +36,7 @@ class TokenEndpoints:
         scopes = call.request.query_params.getlist("scope")
         return self._issue(actor, scopes, wants_refresh=call.query("offline_token") == "true")
 
+    @answers(dict[str, str | int], takes=FORM, refuses=(401, 429))
     async def post(self, call: Call) -> Response:
         """For a form with a password or a refresh token."""
         body = await read_body(call.request, _FORM_LIMIT)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from registry.contracts import BYTES, answers
 from registry.core.blobs import Blobs
 from registry.core.uploads import OpenUpload, Uploads
 from registry.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
@@ -26,6 +27,9 @@ class UploadEndpoints:
         self._threads = threads
         self._chunk_min = chunk_min
 
+    @answers(
+        takes=BYTES, status=202, query=("mount", "from", "digest", "digest-algorithm"), refuses=(201, 400, 413, 507)
+    )
     async def post(self, call: Call) -> Response:
         """Begin a session; with `mount` take the blob from another repository, with `digest` take it from the body."""
         digest = _optional_digest(call, "digest")
@@ -43,6 +47,7 @@ class UploadEndpoints:
                 await to_the_end(self._threads.uploads, self._uploads.cancel, call.actor, call.repository, record.id)
             raise
 
+    @answers(takes=BYTES, status=202, refuses=(400, 413, 416, 507))
     async def patch(self, call: Call) -> Response:
         chunk = parse_content_range(call.header("content-range"))
         _must_agree(call, chunk)
@@ -54,15 +59,18 @@ class UploadEndpoints:
             await to_the_end(self._threads.uploads, upload.close)
         return self._session(call, record, 202)
 
+    @answers(takes=BYTES, status=201, query=("digest!",), refuses=(400, 413, 416, 507))
     async def put(self, call: Call) -> Response:
         digest = _optional_digest(call, "digest")
         if digest is None:
             raise DigestInvalid("the digest of the content is missing: give it as ?digest=")
         return await self._receive_last(call, call.path("upload"), digest)
 
+    @answers(status=204)
     def get(self, call: Call) -> Response:
         return self._session(call, self._uploads.find(call.actor, call.repository, call.path("upload")), 204)
 
+    @answers(status=204)
     def delete(self, call: Call) -> Response:
         self._uploads.cancel(call.actor, call.repository, call.path("upload"))
         return Response(status_code=204)
