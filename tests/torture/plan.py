@@ -53,7 +53,7 @@ CHECKS = (
         "uploads of others",
         ("http/test_uploads.py::test_upload_that_is_not_the_callers", "http/test_uploads.py::test_strangers_attempt"),
     ),
-    Check(7, "ids of other projects", lacks="the management API"),
+    Check(7, "ids of other projects", ("api/test_rights.py::test_number", "api/test_rights.py::test_nothing")),
     Check(
         8,
         "clean-up against pushes",
@@ -84,7 +84,7 @@ CHECKS = (
         ("torture/test_failing_disks.py::", "storage/test_disk_media.py", "test_errors.py::test_full"),
     ),
     Check(15, "two nodes on PostgreSQL and S3", ("cluster/", "core/test_nodes.py")),
-    Check(16, "rights by the body of a request", lacks="the management API"),
+    Check(16, "rights by the body of a request", ("api/test_rights.py::test_body", "api/test_rights.py::test_fields")),
     Check(17, "rights by scopes", ("http/test_tokens.py::test_hostile", "http/test_tokens.py::test_no_mixture")),
     Check(18, "paths and encodings", ("security/test_traversal.py", "http/test_names.py")),
     Check(19, "other spellings of a route", ("http/test_permissions.py::test_other_spelling", "http/test_names.py")),
@@ -118,8 +118,11 @@ CHECKS = (
     Check(
         32,
         "races for one tag",
-        ("torture/test_races.py::test_of_fifty", "http/test_manifests.py::test_tag_pushed_by_fifty"),
-        lacks="immutable tags",
+        (
+            "torture/test_races.py::test_of_fifty",
+            "http/test_manifests.py::test_tag_pushed_by_fifty",
+            "api/test_immutable_rules.py::test_immutable_tag_is",
+        ),
     ),
     Check(
         33,
