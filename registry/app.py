@@ -51,8 +51,10 @@ from registry.observe import Observer
 from registry.oci.bounds import Bounds
 from registry.oci.names import DEFAULT_PROJECT
 from registry.origins import Origin
+from registry.pages import open_pages, screens
 from registry.parts import Parts
 from registry.routes import Endpoints, rules
+from registry.ui.rules import page_rules
 from registry.v2.base import BaseEndpoints
 from registry.v2.blobs import BlobEndpoints
 from registry.v2.lists import ListEndpoints
@@ -262,6 +264,7 @@ def _parts(config: Config) -> Parts:
 def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
     parts, threads = _parts(config), Threads()
+    pages = open_pages(parts)
     metrics = Metrics(parts.database)
     door = Door(parts.callers, parts.browsers, parts.gate, parts.origin, threads)
 
@@ -284,8 +287,9 @@ def create(config: Config) -> ASGIApp:
     routes = [
         *(door.route(rule) for rule in table if not rule.is_managing),
         ManagementRoutes(door, [rule for rule in table if rule.is_managing]),
+        *(door.route(rule) for rule in page_rules(screens(parts, pages))),
     ]
-    observer = Observer(_starlette(routes, parts.origin, lifespan), metrics, parts.pulls)
+    observer = Observer(_starlette(routes, Errors(parts.origin, pages.fail), lifespan), metrics, parts.pulls)
     return _with_hot_path(observer, parts.database)
 
 
@@ -294,8 +298,8 @@ def _with_hot_path(observer: Observer, database: Database) -> ASGIApp:
     return HotPath(observer, watch.generation) if watch else observer
 
 
-def _starlette(routes: list[BaseRoute], origin: Origin, lifespan: Lifespan[Starlette]) -> Starlette:
-    app = Starlette(routes=routes, exception_handlers=Errors(origin).handlers(), lifespan=lifespan)
+def _starlette(routes: list[BaseRoute], errors: Errors, lifespan: Lifespan[Starlette]) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers=errors.handlers(), lifespan=lifespan)
     app.router.redirect_slashes = False
     return app
 

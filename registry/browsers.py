@@ -1,8 +1,8 @@
 """What keeps a browser signed in, and keeps others from using that.
 
 A browser sends its cookies also when a page of somebody else makes it ask. So whatever changes something takes a header
-too, which only pages of this registry know: a code over the session's secret and a random cookie. Requests that carry
-credentials of their own need none of this, and get no cookie. The names are those that Harbor's clients know.
+or a form's field that only pages of this registry know: a code over the session's secret and a random cookie. Requests
+that carry credentials of their own need none of this, and get no cookie. The names are those that Harbor has.
 """
 
 import hmac
@@ -20,6 +20,8 @@ SESSION_COOKIE = "sid"
 PROOF_COOKIE = "_gorilla_csrf"
 PROOF_HEADER = "X-Harbor-CSRF-Token"
 NO_RENEWAL_HEADER = "X-Harbor-No-Session-Renewal"
+PROOF_FIELD = "proof"
+GIVEN_PROOF, _SEED = "cove.proof", "cove.proof_seed"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
 
@@ -33,7 +35,8 @@ class Browsers:
 
     def must_be_asked_for_here(self, request: Request) -> None:
         """Raises `Forbidden` for what a page of somebody else may have sent; the answer tells ours the code."""
-        seed, given = _cookie(request, PROOF_COOKIE), request.headers.get(PROOF_HEADER)
+        seed = _cookie(request, PROOF_COOKIE)
+        given = request.scope.get(GIVEN_PROOF) or request.headers.get(PROOF_HEADER)
         if given and seed and hmac.compare_digest(given.encode(), _code(seed, self.secret(request)).encode()):
             return
         answer = Response()
@@ -43,11 +46,13 @@ class Browsers:
 
     def tell_code(self, request: Request, response: Response, *, secret: str | None = None) -> None:
         """Let the page know what to send with its next change: for a new session, that of `secret`."""
-        seed = _cookie(request, PROOF_COOKIE)
-        if seed is None:
-            seed = _random()
-            self._set(request, response, PROOF_COOKIE, seed, "strict")
-        response.headers[PROOF_HEADER] = _code(seed, secret or self.secret(request))
+        if _cookie(request, PROOF_COOKIE) is None:
+            self._set(request, response, PROOF_COOKIE, _seed(request), "strict")
+        response.headers[PROOF_HEADER] = _code(_seed(request), secret or self.secret(request))
+
+    def code(self, request: Request) -> str:
+        """What the forms of the page that answers this request have to send; `tell_code` completes the answer."""
+        return _code(_seed(request), self.secret(request))
 
     def remember(self, request: Request, response: Response, secret: str) -> None:
         """Sign the browser in with a session's secret."""
@@ -72,6 +77,12 @@ class Browsers:
 def _cookie(request: Request, name: str) -> str | None:
     value = request.cookies.get(name)
     return value if value and _SECRET.fullmatch(value) else None
+
+
+def _seed(request: Request) -> str:
+    """The random cookie of the browser, or what is to become it."""
+    seed: str = request.scope.setdefault(_SEED, _cookie(request, PROOF_COOKIE) or _random())
+    return seed
 
 
 def _code(seed: str, secret: str | None) -> str:

@@ -60,6 +60,17 @@ class Callers:
         request.scope["cove.user"] = found.name
         return found
 
+    def identify_page(self, request: Request) -> Actor:
+        """Whoever is signed in with the browser. Raises `Forbidden` for a change that no page of ours asks for."""
+        if request.method not in _SAFE:
+            self._browsers.must_be_asked_for_here(request)
+        secret = self._browsers.secret(request)
+        found = self._sessions.find(secret, renews=True) if secret and not self._is_open else None
+        if found is None:
+            return Actor(good_until=math.inf if self._is_open else 0)
+        request.scope["cove.user"] = found.name
+        return found
+
     def _by_token(self, token: str) -> Actor:
         try:
             return self._accounts.by_token(token)

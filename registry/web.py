@@ -25,12 +25,13 @@ from auth.access import Actor
 from auth.accounts import Throttled
 from auth.passwords import TooBusy
 from auth.roles import Action
-from registry.browsers import PROOF_HEADER, Browsers
+from registry.browsers import GIVEN_PROOF, PROOF_FIELD, PROOF_HEADER, Browsers
 from registry.callers import Callers
 from registry.core.gate import Gate, Place
 from registry.core.permissions import scope_for
 from registry.core.repositories import Repository
 from registry.errors import (
+    Forbidden,
     InsufficientStorage,
     ManifestTooLarge,
     NameInvalid,
@@ -44,6 +45,7 @@ from registry.errors import (
     UnsupportedMediaType,
     management_entries,
 )
+from registry.forms import field_of, parse_form
 from registry.hot import GOOD_UNTIL
 from registry.oci.names import RepositoryName
 from registry.origins import Origin
@@ -57,6 +59,8 @@ MANAGED_BODY_LIMIT = 1024 * 1024
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 LOGIN_PATH = "/c/login"
+PAGES = "/ui"
+_PASSWORD_PATHS = (LOGIN_PATH, f"{PAGES}/sign-in", f"{PAGES}/setup")
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 
 Result = TypeVar("Result")
@@ -139,6 +143,14 @@ class Call:
             raise Unprocessable(f"{name} in path must be of type int64: {text[:40]!r}")
         return int(text)
 
+    def form(self, name: str) -> str:
+        """The first value of a field of the form, or nothing. Raises `RequestInvalid`."""
+        return self.secret(name).strip()
+
+    def secret(self, name: str) -> str:
+        """As `form`, to the letter."""
+        return field_of(parse_form(self.body), name)
+
     def query(self, name: str) -> str | None:
         return self.request.query_params.get(name)
 
@@ -165,6 +177,11 @@ class Rule:
     def is_managing(self) -> bool:
         """Whether it belongs to the management API, whose answers and errors have a form of their own."""
         return is_managing(self.path)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a browser shows the answer."""
+        return is_page(self.path)
 
 
 class Door:
@@ -194,7 +211,10 @@ class Door:
                 call = await run(threads, self._admit, rule, request)
                 response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
                 return response
-            body = await _managed_body(request) if rule.is_managing and request.method in _WITH_BODY else b""
+            has_body = (rule.is_managing or rule.is_page) and request.method in _WITH_BODY
+            body = await _managed_body(request) if has_body else b""
+            if rule.is_page and body:
+                request.scope[GIVEN_PROOF] = field_of(parse_form(body), PROOF_FIELD)
             return await run(threads, self._answer, rule, request, body)
 
         return endpoint
@@ -212,8 +232,10 @@ class Door:
         needs = rule.needs
         if needs is Entry.ANYBODY:
             return Call(request, Actor())
+        if rule.is_page:
+            return self._admit_to_page(needs, request)
         if rule.is_managing:
-            return self._admit_to_manage(needs, request)
+            return self._admit_to_manage(needs, self._callers.identify_browser(request), request)
         if not isinstance(needs, Action):
             return Call(request, self._authenticated(request))
         name = None if needs is Action.CATALOG else _repository_name(request)
@@ -226,8 +248,16 @@ class Door:
             request.scope[GOOD_UNTIL] = actor.good_until
         return Call(request, actor, self._gate.enter(actor, needs, name) if name else None)
 
-    def _admit_to_manage(self, needs: Needs, request: Request) -> Call:
-        actor = self._callers.identify_browser(request)
+    def _admit_to_page(self, needs: Needs, request: Request) -> Call:
+        actor = self._callers.identify_page(request)
+        try:
+            return self._admit_to_manage(needs, actor, request)
+        except Forbidden:
+            if isinstance(needs, InProject) and not self._gate.permissions(actor, _project(request)):
+                raise NotFound("there is nothing at this address, or nothing that you may see") from None
+            raise
+
+    def _admit_to_manage(self, needs: Needs, actor: Actor, request: Request) -> Call:
         if actor.grants is not None:
             raise Unauthorized("unauthorized: a token for repositories does not manage the registry")
         if needs is not Entry.GUEST and not isinstance(needs, InProject):
@@ -253,6 +283,11 @@ class Door:
 def is_managing(path: str) -> bool:
     """Whether an address is one of the management API."""
     return path.startswith(("/api/", "/c/"))
+
+
+def is_page(path: str) -> bool:
+    """Whether an address is one that browsers show."""
+    return path == PAGES or path.startswith(f"{PAGES}/")
 
 
 def _project(request: Request) -> int | str:
@@ -289,7 +324,7 @@ async def read_body(request: Request, limit: int) -> bytes | None:
 
 
 def _takes_password(request: Request) -> bool:
-    return request.scope["path"] == LOGIN_PATH or request.headers.get("authorization", "")[:6].lower() == "basic "
+    return request.scope["path"] in _PASSWORD_PATHS or request.headers.get("authorization", "")[:6].lower() == "basic "
 
 
 def _repository_name(request: Request) -> RepositoryName:
@@ -332,10 +367,11 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Exception], RegistryError]] = {
 
 
 class Errors:
-    """Answers for what handlers raise."""
+    """Answers for what handlers raise; `show` makes those that browsers show."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, show: Callable[[Request, RegistryError], Response]) -> None:
         self._origin = origin
+        self._show = show
 
     def handlers(self) -> dict[Any, Callable[[Request, Any], Response]]:
         """Starlette's table of exception handlers; it looks a class up by its bases."""
@@ -353,6 +389,8 @@ class Errors:
     def respond(self, request: Request, error: RegistryError) -> Response:
         """The JSON of the distribution spec, section "Error Codes", and for 401 the challenge."""
         headers = dict(error.headers)
+        if is_page(request.scope["path"]):
+            return self._show(request, error)
         if is_managing(request.scope["path"]):
             return json_response({"errors": management_entries(error)}, error.status, headers)
         if isinstance(error, Unauthorized):

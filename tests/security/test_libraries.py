@@ -17,10 +17,11 @@ MENDED = {
     "uvicorn": ("0.11.7", "CVE-2020-7694 CVE-2020-7695"),
     "httptools": ("0.6.3", "CVE-2022-32213 CVE-2023-30589 CVE-2024-27982"),
     "PyJWT": ("2.13", "CVE-2022-29217 CVE-2024-53861 CVE-2026-32597 CVE-2026-48526"),
+    "Jinja2": ("3.1.6", "CVE-2024-56201 CVE-2024-56326 CVE-2025-27516"),
     "urllib3": ("2.7", "CVE-2025-66418 CVE-2025-66471 CVE-2026-21441 CVE-2026-44432"),
 }
 # Not needed by anything that Cove requires.
-ABSENT = ["python-multipart", "Jinja2", "requests", "fastapi", "PyYAML", "itsdangerous"]
+ABSENT = ["python-multipart", "requests", "fastapi", "PyYAML", "itsdangerous"]
 
 
 def required() -> dict[str, Requirement]:
@@ -48,7 +49,7 @@ def test_library_as_it_is_installed_has_none_of_its_known_flaws(name: str) -> No
     assert Version(version(name)) >= Version(MENDED[name][0])
 
 
-@pytest.mark.parametrize("name", ["starlette", "uvicorn", "httptools", "PyJWT"])
+@pytest.mark.parametrize("name", ["starlette", "uvicorn", "httptools", "PyJWT", "Jinja2"])
 def test_library_with_a_known_flaw_is_not_accepted_by_the_package(name: str) -> None:
     assert not required()[name.lower()].specifier.contains(f"{MENDED[name][0]}.dev0", prereleases=True)
 

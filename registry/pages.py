@@ -1,0 +1,43 @@
+"""The admin page, put together."""
+
+from registry.core.artifacts import Artifacts
+from registry.core.audit import Audit
+from registry.core.blobs import Blobs
+from registry.core.members import Memberships
+from registry.core.new_projects import NewProjects
+from registry.core.overviews import Overviews
+from registry.core.project_settings import ProjectSettings
+from registry.core.repositories import Repositories
+from registry.parts import Parts
+from registry.ui.assets import Assets
+from registry.ui.dashboards import DashboardScreens
+from registry.ui.pages import Pages
+from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
+from registry.ui.repositories import RepositoryScreens
+from registry.ui.rules import Screens
+from registry.ui.sign_in import SignInScreens
+
+
+def open_pages(parts: Parts) -> Pages:
+    """What shows the page, also where a request fails before a screen is found."""
+    return Pages(parts.browsers, parts.gate, parts.origin, Assets())
+
+
+def screens(parts: Parts, pages: Pages) -> Screens:
+    """Its screens, each with the rules behind it."""
+    database, access = parts.database, parts.access
+    overviews, audit = Overviews(database, parts.store, access, parts.blob_folder), Audit(database, access)
+    repositories, new = (
+        Repositories(database, access=access),
+        NewProjects(database, access, quota=parts.config.quota_bytes),
+    )
+    artifacts = Artifacts(database, Blobs(database, parts.store, access))
+    return Screens(
+        assets=pages.assets,
+        dashboards=DashboardScreens(pages, overviews, parts.projects, audit),
+        sign_in=SignInScreens(pages, parts.accounts, parts.sessions, parts.browsers, origin=parts.origin),
+        projects=ProjectScreens(pages, parts.projects, new, repositories, ProjectSettings(database)),
+        members=MemberScreens(pages, Memberships(database)),
+        activity=ActivityScreens(pages, audit),
+        repositories=RepositoryScreens(pages, repositories, artifacts),
+    )

@@ -1,0 +1,45 @@
+"""What one sees first: how much there is, and how to begin."""
+
+from starlette.responses import RedirectResponse, Response
+
+from registry.core.audit import Audit
+from registry.core.overviews import Overviews
+from registry.core.projects import Projects
+from registry.errors import NotFound
+from registry.ui.pages import Pages
+from registry.web import PAGES, Call
+from storage.metadata.listings import Listing
+
+_RECENT = 8
+_LARGEST = 8
+
+
+class DashboardScreens:
+    def __init__(self, pages: Pages, overviews: Overviews, projects: Projects, audit: Audit) -> None:
+        self._pages = pages
+        self._overviews = overviews
+        self._projects = projects
+        self._audit = audit
+
+    def root(self, call: Call) -> Response:
+        """Browsers go to the page; for programs there is nothing here. Raises `NotFound`."""
+        if "text/html" not in (call.header("accept") or ""):
+            raise NotFound("there is nothing at this address")
+        return RedirectResponse(f"{PAGES}/", 303)
+
+    def get(self, call: Call) -> Response:
+        statistics = self._overviews.statistics(call.actor)
+        projects, _ = self._projects.page(call.actor, Listing(size=100))
+        held = sorted(projects, key=lambda each: each.project.used_bytes, reverse=True)[:_LARGEST]
+        volumes = self._overviews.volumes()
+        return self._pages.show(
+            call,
+            "dashboard.html",
+            projects=statistics.private.projects + statistics.public.projects,
+            repositories=statistics.private.repositories + statistics.public.repositories,
+            used=sum(each.project.used_bytes for each in projects),
+            free=volumes[0][1] if volumes else None,
+            held=[each.project for each in held if each.project.used_bytes],
+            first=projects[0].project.name if projects else "library",
+            recent=self._audit.page(call.actor, Listing(size=_RECENT))[0],
+        )

@@ -1,0 +1,148 @@
+"""From what a handler found to the page that a browser shows."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from auth.access import Actor
+from registry.browsers import PROOF_FIELD, Browsers
+from registry.core.gate import Gate
+from registry.errors import RegistryError, Unauthorized
+from registry.origins import Origin
+from registry.ui import texts
+from registry.ui.assets import Assets
+from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
+from registry.web import PAGES, Call
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+THEME_COOKIE, THEMES = "theme", ("light", "dark")
+_NOTE_COOKIE = "note"
+_YEAR = 365 * 24 * 60 * 60
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Vary": "Cookie, Accept-Language",
+}
+
+
+class Pages:
+    def __init__(self, browsers: Browsers, gate: Gate, origin: Origin, assets: Assets) -> None:
+        self._browsers = browsers
+        self._gate = gate
+        self._origin = origin
+        self.assets = assets
+
+    def show(self, call: Call, template: str, status: int = 200, **values: object) -> Response:
+        """A page. Its template gets the values, what every page has, and what it was left to tell the reader."""
+        request, actor = call.request, call.actor
+        common = {
+            "actor": actor,
+            "may": lambda permission: self._gate.is_open or self._may(actor, permission),
+            "is_open": self._gate.is_open,
+            "place": call.place,
+            "query": request.query_params,
+            "host": self.host(request),
+        }
+        return self._rendered(request, template, status, common | values)
+
+    def go(self, call: Call, address: str, note: str = "", *, name: object = "") -> Response:
+        """On to another page, on which a marked sentence is shown; `name` is of what was changed."""
+        response = RedirectResponse(quote(address, safe="/:?&=%+@~-._#"), 303)
+        if note:
+            text = urlsafe_b64encode(json.dumps([note, {"name": str(name)}]).encode())
+            self.keep(call.request, response, _NOTE_COOKIE, text.decode(), 60)
+        return response
+
+    def keep(self, request: Request, response: Response, name: str, value: str, seconds: int = _YEAR) -> None:
+        """Have the browser remember something about the reader's pages."""
+        secure = self._origin.base(request).startswith("https:")
+        response.set_cookie(name, value, max_age=seconds, path=PAGES, secure=secure, httponly=True, samesite="lax")
+
+    def fail(self, request: Request, error: RegistryError) -> Response:
+        """The page of an error; who is not signed in gets to where that is done, and back."""
+        if isinstance(error, Unauthorized) and request.scope["path"] != SIGN_IN:
+            here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            address = f"{SIGN_IN}?{urlencode({'next': here if request.method == 'GET' else PAGES + '/'})}"
+            if request.headers.get("hx-request"):
+                return Response(headers={"HX-Redirect": address})
+            return RedirectResponse(address, 303)
+        common: dict[str, object] = {
+            "actor": Actor(),
+            "error": error,
+            "name": request.scope.get("cove.user"),
+            "query": {},
+        }
+        response = self._rendered(request, "error.html", error.status, common)
+        response.headers.update({name: value for name, value in error.headers.items() if name == "Retry-After"})
+        return response
+
+    def host(self, request: Request) -> str:
+        """The registry's part of the names of images."""
+        return self._origin.base(request).partition("://")[2]
+
+    def _may(self, actor: Actor, permission: str) -> bool:
+        return permission in self._gate.permissions(actor, None)
+
+    def _rendered(self, request: Request, template: str, status: int, values: dict[str, object]) -> Response:
+        language, theme = language_of(request), request.cookies.get(THEME_COOKIE)
+        more = {
+            "language": language,
+            "theme": theme if theme in THEMES else "auto",
+            "languages": LANGUAGES,
+            "path": request.scope["path"],
+            "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "layout": "bare.html" if request.headers.get("hx-target") == "dialog" else "page.html",
+            "proof_field": PROOF_FIELD,
+            "code": self._browsers.code(request),
+            "asset": self.assets.address,
+            "note": _note(request),
+        }
+        text = _environment(language).get_template(template).render(more | values)
+        response = Response(text, status, _HEADERS, "text/html")
+        self._browsers.tell_code(request, response)
+        if _NOTE_COOKIE in request.cookies:
+            response.delete_cookie(_NOTE_COOKIE, path=PAGES, httponly=True, samesite="lax")
+        return response
+
+
+SIGN_IN = f"{PAGES}/sign-in"
+
+
+@cache
+def _environment(language: str) -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 -- see languages.translations
+
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # of i18n
+    made.filters.update(texts.FILTERS)
+    return made
+
+
+def _note(request: Request) -> tuple[str, dict[str, str]] | None:
+    """What the page before this one wants to be told. A browser may send anything: only what is marked is shown."""
+    try:
+        text, values = json.loads(urlsafe_b64decode(request.cookies[_NOTE_COOKIE]))
+    except (KeyError, ValueError, TypeError):
+        return None
+    return (text, values) if text in MARKED and isinstance(values, dict) and "name" in values else None

@@ -1,0 +1,57 @@
+"""A repository: its artifacts with their tags."""
+
+from starlette.responses import Response
+
+from registry.core.artifacts import Artifacts, Wanted
+from registry.core.repositories import Repositories, Repository
+from registry.errors import NotFound, TagImmutable
+from registry.oci.names import RepositoryName
+from registry.ui.languages import marked
+from registry.ui.lists import listing_of, shown
+from registry.ui.pages import Pages
+from registry.web import PAGES, Call
+
+
+class RepositoryScreens:
+    def __init__(self, pages: Pages, repositories: Repositories, artifacts: Artifacts) -> None:
+        self._pages = pages
+        self._repositories = repositories
+        self._artifacts = artifacts
+
+    def get(self, call: Call) -> Response:
+        repository = _of(call)
+        listing = listing_of(call, contains="tags", sort=("-push_time",))
+        found = shown(call, self._artifacts.page(repository, listing, Wanted(accessories=True)))
+        newest = next((tag.dates.name for each in found.items for tag in each.tags), None)
+        listed = self._repositories.get(repository)
+        return self._pages.show(call, "repository.html", repository=listed, list=found, newest=newest)
+
+    def ask_delete(self, call: Call) -> Response:
+        return self._asked(call, "")
+
+    def delete(self, call: Call) -> Response:
+        repository = _of(call)
+        if call.form("name") != str(repository.name):
+            return self._asked(call, marked("Type the name of the repository to delete it."))
+        try:
+            self._repositories.delete(call.actor, repository)
+        except TagImmutable:
+            return self._asked(call, marked("A rule of the project keeps some of its tags from being deleted."))
+        return self._pages.go(
+            call,
+            f"{PAGES}/projects/{call.project.name}",
+            marked("Repository %(name)s was deleted."),
+            name=repository.name,
+        )
+
+    def _asked(self, call: Call, error: str) -> Response:
+        listed = self._repositories.get(_of(call))
+        return self._pages.show(call, "delete_repository.html", 422 if error else 200, repository=listed, error=error)
+
+
+def _of(call: Call) -> Repository:
+    """The repository below the project of the address. Raises `NotFound`, `NameInvalid`."""
+    name = RepositoryName.parse(f"{call.project.name}/{call.path('repository')}")
+    if name.project != call.project.name:
+        raise NotFound("there is nothing at this address")
+    return Repository(call.project, name)

@@ -1,0 +1,74 @@
+"""Every address of the page, with what it needs. A row cannot be written without saying that.
+
+Names of repositories have slashes, and none of their parts is a mere dash: so what follows one is set off by `/-/`.
+"""
+
+from dataclasses import dataclass
+
+from registry.ui.assets import Assets
+from registry.ui.dashboards import DashboardScreens
+from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
+from registry.ui.repositories import RepositoryScreens
+from registry.ui.sign_in import SignInScreens
+from registry.web import PAGES, Entry, Handler, InProject, Needs, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    assets: Assets
+    dashboards: DashboardScreens
+    sign_in: SignInScreens
+    projects: ProjectScreens
+    members: MemberScreens
+    activity: ActivityScreens
+    repositories: RepositoryScreens
+
+
+def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
+    return Rule(method, PAGES + path, handler, needs)
+
+
+def page_rules(to: Screens) -> list[Rule]:
+    """All rows; of two that match, the more special one stands first."""
+    return [
+        Rule("GET", "/", to.dashboards.root, Entry.ANYBODY),
+        Rule("GET", PAGES, to.dashboards.root, Entry.ANYBODY),
+        on("GET", "/static/{name}", to.assets.get, needs=Entry.ANYBODY),
+        on("GET", "/sign-in", to.sign_in.get, needs=Entry.GUEST),
+        on("POST", "/sign-in", to.sign_in.post, needs=Entry.ANYBODY),
+        on("POST", "/sign-out", to.sign_in.out, needs=Entry.ANYBODY),
+        on("POST", "/preferences", to.sign_in.prefer, needs=Entry.ANYBODY),
+        on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),
+        *_projects(to),
+        *_repositories(to),
+    ]
+
+
+def _projects(to: Screens) -> list[Rule]:
+    project = "/projects/{project_name}"
+    members, member = f"{project}/members", f"{project}/members/{{member_id}}"
+    return [
+        on("GET", "/projects", to.projects.index, needs=Entry.GUEST),
+        on("GET", "/new-project", to.projects.new, needs=Entry.ACCOUNT),
+        on("POST", "/new-project", to.projects.create, needs=Entry.ACCOUNT),
+        on("GET", project, to.projects.repositories, needs=InProject("repository:list")),
+        on("GET", f"{project}/settings", to.projects.settings, needs=InProject("project:update")),
+        on("POST", f"{project}/settings", to.projects.save, needs=InProject("project:update")),
+        on("GET", f"{project}/delete", to.projects.ask_delete, needs=InProject("project:delete")),
+        on("POST", f"{project}/delete", to.projects.delete, needs=InProject("project:delete")),
+        on("GET", f"{project}/activity", to.activity.of_project, needs=InProject("log:list")),
+        on("GET", members, to.members.index, needs=InProject("member:list")),
+        on("POST", members, to.members.add, needs=InProject("member:create")),
+        on("POST", member, to.members.set_role, needs=InProject("member:update")),
+        on("GET", f"{member}/remove", to.members.ask_remove, needs=InProject("member:delete")),
+        on("POST", f"{member}/remove", to.members.remove, needs=InProject("member:delete")),
+    ]
+
+
+def _repositories(to: Screens) -> list[Rule]:
+    repository = "/r/{project_name}/{repository:path}"
+    return [
+        on("GET", f"{repository}/-/delete", to.repositories.ask_delete, needs=InProject("repository:delete")),
+        on("POST", f"{repository}/-/delete", to.repositories.delete, needs=InProject("repository:delete")),
+        on("GET", repository, to.repositories.get, needs=InProject("artifact:list")),
+    ]

@@ -1,0 +1,49 @@
+"""Numbers and times as people read them; the filters of the templates."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def bytes_text(count: int) -> str:
+    """In binary units, with one decimal below ten."""
+    value, unit = float(count), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.{1 if unit and value < 10 else 0}f} {_UNITS[unit]}"
+
+
+def count_text(count: int) -> str:
+    return f"{count:,}"
+
+
+def time_text(ms: int) -> str:
+    """To the minute, in UTC; `time.js` puts it into the reader's zone."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def iso_text(ms: int) -> str:
+    """For machines."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def short_digest(digest: str) -> str:
+    """Enough of it to tell two apart."""
+    return digest.partition(":")[2][:12]
+
+
+def part(text: str) -> str:
+    """As a part of an address, slashes left as they are."""
+    return quote(text, safe="/:")
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "bytes": bytes_text,
+    "count": count_text,
+    "time": time_text,
+    "iso": iso_text,
+    "short": short_digest,
+    "part": part,
+}

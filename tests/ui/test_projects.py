@@ -1,0 +1,134 @@
+"""Projects, their members and repositories on the page: who sees what, and what the forms do."""
+
+import pytest
+
+from tests.http.serving import Registry
+from tests.ui.conftest import Browsers
+
+PEOPLE = ["admin", "pat", "mia", "dev", "gus", "lim", "stan", None]
+SEEN = {
+    "/ui/projects/team": {"admin", "pat", "mia", "dev", "gus", "lim"},
+    "/ui/r/team/app": {"admin", "pat", "mia", "dev", "gus", "lim"},
+    "/ui/projects/team/members": {"admin", "pat", "mia", "dev", "gus"},
+    "/ui/projects/team/activity": {"admin", "pat"},
+    "/ui/projects/team/settings": {"admin", "pat"},
+    "/ui/projects/team/delete": {"admin", "pat"},
+    "/ui/r/team/app/-/delete": {"admin", "pat", "mia"},
+}
+
+
+@pytest.mark.parametrize("path", SEEN)
+def test_page_is_for_those_whose_role_allows_it(browsers: Browsers, path: str) -> None:
+    answers = {name: browsers(name).get(path).status_code for name in PEOPLE}
+    assert {name for name, status in answers.items() if status == 200} == SEEN[path]
+    assert answers["stan"] == 404
+    assert answers[None] == 303
+    assert all(status in (200, 403) for name, status in answers.items() if name not in ("stan", None))
+
+
+def test_private_project_is_to_strangers_as_one_that_is_not_there(browsers: Browsers) -> None:
+    private, missing = (browsers("stan").get(f"/ui/projects/{name}") for name in ("team", "missing"))
+    assert private.status_code == missing.status_code == 404
+    assert "There is nothing here" in private.text
+
+
+def test_links_lead_to_what_the_role_allows(browsers: Browsers) -> None:
+    assert "/ui/projects/team/settings" in browsers("pat").get("/ui/projects/team").text
+    assert "/ui/projects/team/settings" not in browsers("dev").get("/ui/projects/team").text
+    assert "Add member" not in browsers("dev").get("/ui/projects/team/members").text
+
+
+def test_nobody_sees_public_projects_and_what_is_in_them(browsers: Browsers) -> None:
+    text = browsers(None).get("/ui/projects").text
+    assert "/ui/projects/open" in text
+    assert "/ui/projects/team" not in text
+    assert "/ui/r/open/deep/app" in browsers(None).get("/ui/projects/open").text
+    assert "2.0" in browsers(None).get("/ui/r/open/deep/app").text
+
+
+def test_new_project_is_made_and_deleted_by_its_name_typed(browsers: Browsers) -> None:
+    browser = browsers("gus")
+    assert browser.send_form("/ui/new-project", name="fresh").headers["location"] == "/ui/projects/fresh"
+    page = browser.get("/ui/projects/fresh").text
+    assert "Project fresh was made." in page
+    assert "/fresh/hello:1" in page
+    assert browser.send_form("/ui/projects/fresh/delete", name="other").status_code == 422
+    assert browser.send_form("/ui/projects/fresh/delete", name="fresh").headers["location"] == "/ui/projects"
+    assert browser.get("/ui/projects/fresh").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("Not Good", "Use lower-case letters"), ("team", "There is a project of this name already.")]
+)
+def test_refused_name_stays_in_the_form(browsers: Browsers, name: str, said: str) -> None:
+    response = browsers("pat").send_form("/ui/new-project", name=name)
+    assert response.status_code == 422
+    assert said in response.text
+    assert f'value="{name}"' in response.text
+
+
+def test_project_that_holds_something_is_not_deleted(browsers: Browsers) -> None:
+    response = browsers("pat").send_form("/ui/projects/team/delete", name="team")
+    assert response.status_code == 422
+    assert "still holds repositories" in response.text
+
+
+def test_project_becomes_public_and_private_again(browsers: Browsers) -> None:
+    browsers("pat").send_form("/ui/projects/team/settings", visibility="public")
+    assert browsers(None).get("/ui/projects/team").status_code == 200
+    browsers("pat").send_form("/ui/projects/team/settings", visibility="private")
+    assert browsers(None).get("/ui/projects/team").status_code == 303
+
+
+def test_member_is_added_gets_another_role_and_goes(registry: Registry, browsers: Browsers) -> None:
+    admin, members = browsers("admin"), "/ui/projects/other/members"
+    assert admin.send_form(members, name="lim", role="3").status_code == 303
+    assert "lim is a member now." in admin.get(members).text
+    assert admin.send_form(members, name="lim", role="3").status_code == 422
+    assert admin.send_form(members, name="ghost", role="3").status_code == 422
+    assert admin.send_form(members, name="gus", role="77").status_code == 400
+    api = registry.client("admin").get("/api/v2.0/projects/other/members?entityname=lim").json()
+    member = f"{members}/{api[0]['id']}"
+    assert admin.send_form(members, member, role="2").status_code == 303
+    assert registry.client("admin").get("/api/v2.0/projects/other/members?entityname=lim").json()[0]["role_id"] == 2
+    assert "Remove lim from other?" in admin.get(f"{member}/remove").text
+    assert admin.send_form(f"{member}/remove").status_code == 303
+    assert browsers("lim").get("/ui/projects/other").status_code == 404
+
+
+def test_list_is_filtered_and_sorted_by_its_address(browsers: Browsers) -> None:
+    page = browsers("admin").get("/ui/projects?sort=-name&q=te").text
+    assert "/ui/projects/team" in page
+    assert "/ui/projects/other" not in page
+    assert 'aria-sort="descending"' in page
+    assert "Nothing matches “zzz”" in browsers("admin").get("/ui/projects?q=zzz").text
+    for page_number in ("0", "-1", "x", "9" * 30, "2"):
+        assert browsers("admin").get(f"/ui/projects?page={page_number}").status_code == 200
+
+
+def test_dialog_gets_the_form_without_the_page_around_it(browsers: Browsers) -> None:
+    response = browsers("pat").get("/ui/projects/team/delete", headers={"HX-Request": "true", "HX-Target": "dialog"})
+    assert "<html" not in response.text
+    assert 'name="proof"' in response.text
+
+
+def test_repository_is_deleted_by_its_name_typed(registry: Registry, browsers: Browsers) -> None:
+    registry.push_image("team/going", "1")
+    mia = browsers("mia")
+    assert mia.send_form("/ui/r/team/going/-/delete", name="going").status_code == 422
+    response = mia.send_form("/ui/r/team/going/-/delete", name="team/going")
+    assert response.headers["location"] == "/ui/projects/team"
+    assert mia.get("/ui/r/team/going").status_code == 404
+
+
+def test_dashboard_shows_each_their_own_part(browsers: Browsers) -> None:
+    assert "/ui/projects/team" in browsers("pat").get("/ui/").text
+    assert "team" not in browsers("stan").get("/ui/").text
+    assert "Disk free" in browsers("admin").get("/ui/").text
+    assert "Disk free" not in browsers("pat").get("/ui/").text
+
+
+def test_names_are_shown_as_text_whatever_is_in_them(browsers: Browsers) -> None:
+    page = browsers("admin").get("/ui/projects", params={"q": "<script>alert(1)</script>"}).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
