@@ -6,16 +6,19 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture bench check format clean
+.PHONY: help run test screenshots torture bench check format clean
 
 help: ## List what make can do here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/ready-to-run ## Start Cove; options go in ARGS="--port 8080"
 	@exec $(VENV)/bin/cove serve $(ARGS)
 
 test: check ## Check the code and run the quick tests
 	$(VENV)/bin/pytest -q -n 2 -m "not slow and not servers and not clients and not conformance and not cluster"
+
+screenshots: $(VENV)/ready-to-test ## Take pictures of every page into .screenshots
+	$(VENV)/bin/python -m tests.ui.screens .screenshots
 
 # For hours. TORTURE_KILLS=100 and TORTURE_SECONDS=60 in the environment make it shorter, ARGS="tests/torture" narrower.
 torture: $(VENV)/ready-to-test ## Run the acceptance plan in full, and tell how each of its checks fared
@@ -37,7 +40,7 @@ format: $(VENV)/ready-to-test ## Put the code into its one format
 	$(VENV)/bin/ruff format .
 
 clean: ## Remove the environment and every cache, but no data
-	rm -rf $(VENV) .bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench .screenshots build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The marks make a second start instant: pip runs again only when pyproject.toml has changed.

@@ -33,7 +33,6 @@ _POLICY = (
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Vary": "Cookie, Accept-Language",
 }
 
@@ -68,7 +67,7 @@ class Pages:
 
     def keep(self, request: Request, response: Response, name: str, value: str, seconds: int = _YEAR) -> None:
         """Have the browser remember something about the reader's pages."""
-        secure = self._origin.base(request).startswith("https:")
+        secure = self._is_secure(request)
         response.set_cookie(name, value, max_age=seconds, path=PAGES, secure=secure, httponly=True, samesite="lax")
 
     def fail(self, request: Request, error: RegistryError) -> Response:
@@ -93,6 +92,9 @@ class Pages:
         """The registry's part of the names of images."""
         return self._origin.base(request).partition("://")[2]
 
+    def _is_secure(self, request: Request) -> bool:
+        return self._origin.base(request).startswith("https:")
+
     def _may(self, actor: Actor, permission: str) -> bool:
         return permission in self._gate.permissions(actor, None)
 
@@ -112,6 +114,8 @@ class Pages:
         }
         text = _environment(language).get_template(template).render(more | values)
         response = Response(text, status, _HEADERS, "text/html")
+        if self._is_secure(request):  # elsewhere browsers do not heed it, and complain
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         self._browsers.tell_code(request, response)
         if _NOTE_COOKIE in request.cookies:
             response.delete_cookie(_NOTE_COOKIE, path=PAGES, httponly=True, samesite="lax")

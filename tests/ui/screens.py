@@ -1,0 +1,96 @@
+"""All screens in a real browser, in four variants; `python -m tests.ui.screens FOLDER` makes a picture of each."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from registry.config import Config
+from tests.http.serving import PASSWORD, Registry, populate, running
+
+CHROMIUM = Path("/usr/bin/chromium")
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP registry.test 127.0.0.1",
+]
+SCREENS = {
+    "dashboard": "/ui/",
+    "projects": "/ui/projects",
+    "projects-none": "/ui/projects?q=nothing",
+    "new-project": "/ui/new-project",
+    "project": "/ui/projects/team",
+    "project-empty": "/ui/projects/other",
+    "members": "/ui/projects/team/members",
+    "activity": "/ui/projects/team/activity",
+    "settings": "/ui/projects/team/settings",
+    "delete-project": "/ui/projects/team/delete",
+    "repository": "/ui/r/team/app",
+    "delete-repository": "/ui/r/team/app/-/delete",
+    "not-found": "/ui/projects/nowhere",
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "chinese": {"locale": "zh-CN"},
+    "narrow": {"viewport": {"width": 375, "height": 812}},
+}
+
+
+def fill(registry: Registry) -> None:
+    """Enough of everything that no screen is empty which should not be."""
+    populate(registry)
+    for repository, tag in (("app", "1.0"), ("app", "latest"), ("tools/builder-with-a-very-long-name-indeed", "2.1")):
+        registry.push_image(f"team/{repository}", tag, layer=f"{repository}{tag}".encode() * 1000)
+    registry.push_image("open/web", "3")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def address(registry: Registry) -> str:
+    """As another machine would call it: over plain http, which browsers do not trust."""
+    return registry.url.replace("127.0.0.1", "registry.test")
+
+
+def sign_in(page: Page, registry: Registry, name: str = "admin") -> None:
+    page.goto(f"{address(registry)}/ui/")
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.click("button.primary")
+    page.wait_for_url("**/ui/")
+
+
+def take_pictures(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as data, running(Config(data=Path(data) / "data", admin_password=PASSWORD)) as registry:
+        fill(registry)
+        with chromium() as browser:
+            for variant, options in VARIANTS.items():
+                page = browser.new_page(**options)
+                page.goto(f"{address(registry)}/ui/sign-in")
+                page.screenshot(path=folder / f"sign-in-{variant}.png")
+                sign_in(page, registry)
+                for name, path in SCREENS.items():
+                    page.goto(address(registry) + path)
+                    page.screenshot(path=folder / f"{name}-{variant}.png")
+
+
+if __name__ == "__main__":
+    take_pictures(Path(sys.argv[1]))

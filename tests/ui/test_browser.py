@@ -1,0 +1,101 @@
+"""The page in a real Chromium, over plain http as most are first met: what people see, and what they do."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from registry.config import Config
+from tests.http.serving import PASSWORD, Registry, running
+from tests.ui.screens import CHROMIUM, SCREENS, VARIANTS, address, chromium, fill, sign_in
+
+pytestmark = [pytest.mark.clients, pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium")]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with running(Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)) as registry:
+        fill(registry)
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(registry: Registry, browser: Browser) -> Iterator[Page]:
+    with browser.new_context() as context:
+        page = context.new_page()
+        sign_in(page, registry)
+        yield page
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_screen_is_for_all_readers_and_fits(registry: Registry, browser: Browser, variant: str) -> None:
+    with browser.new_context(**VARIANTS[variant]) as context:
+        page, said, asked = context.new_page(), list[str](), set[str]()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.add(request.url.split("/ui")[0]))
+        page.goto(f"{address(registry)}/ui/sign-in")
+        must_be_good(page, "sign-in")
+        sign_in(page, registry)
+        for name, path in SCREENS.items():
+            page.goto(address(registry) + path)
+            must_be_good(page, name)
+        assert [text for text in said if "404" not in text] == []
+        assert asked == {address(registry)}
+
+
+def must_be_good(page: Page, name: str) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+def test_pushed_image_appears_and_its_repository_goes_again(registry: Registry, page: Page) -> None:
+    page.click("text=Projects")
+    page.click("text=New project")
+    page.fill("[name=name]", "story")
+    page.click("text=Make the project")
+    expect(page.locator("h1")).to_contain_text("story")
+    registry.push_image("story/app", "1")
+    page.locator("a.name", has_text="app").click(timeout=25_000)  # the list looks for new ones by itself
+    page.click("text=Delete repository")
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_contain_text("1 artifact goes")
+    dialog.get_by_label("Type its name").fill("story/app")
+    dialog.get_by_role("button").click()
+    expect(page.locator(".note")).to_contain_text("Repository story/app was deleted.")
+
+
+def test_command_is_copied_where_browsers_offer_no_clipboard(registry: Registry, page: Page) -> None:
+    page.goto(f"{address(registry)}/ui/r/team/app")
+    assert page.evaluate("navigator.clipboard === undefined")
+    page.locator("[data-copy]").first.click()
+    expect(page.locator("#said")).to_have_text("Copied")
+    page.locator("input[type=search]").focus()
+    page.keyboard.press("Control+V")
+    expect(page.locator("input[type=search]")).to_have_value(f"docker pull {address(registry)[7:]}/team/app:latest")
+
+
+def test_role_is_changed_by_choosing_it_and_list_is_narrowed_while_typing(registry: Registry, page: Page) -> None:
+    page.goto(f"{address(registry)}/ui/projects/team/members")
+    page.get_by_label("Role of gus").select_option(label="Developer")
+    expect(page.locator(".note")).to_contain_text("The role of gus was changed.")
+    page.keyboard.press("/")
+    page.keyboard.type("gus")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert page.url.endswith("?q=gus")
+
+
+def test_dialog_is_left_by_its_cancel_and_changes_nothing(registry: Registry, page: Page) -> None:
+    page.goto(f"{address(registry)}/ui/projects/open/settings")
+    page.click("text=Delete project")
+    page.locator("dialog[open] >> text=Cancel").click()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert page.url.endswith("/ui/projects/open/settings")
