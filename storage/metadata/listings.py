@@ -73,23 +73,34 @@ def fetch(
     """The rows of the page and how many rows there are on all pages.
 
     `usual` is the order where none is asked for, and its last field makes any order a total one. With a `key`, the page
-    is found first and only its rows are looked at: for columns that cost something. Raises `BadFilter`.
+    is found first and only its rows are looked at: for columns that cost something. The way to a page is from the end
+    of the list that is nearer. Raises `BadFilter`.
     """
     by_key = {plain(name): field for name, field in fields.items()}
     conditions = [_condition(by_key[each.key], each) for each in listing.filters if each.key in by_key]
     filtered = chosen.where(*conditions)
     found = filtered if key is None else filtered.with_only_columns(key)
     total = tx.execute(select(func.count()).select_from(found.order_by(None).subquery())).scalar_one()
-    order = _order(by_key, [*listing.sort, usual[-1]] if listing.sort else usual)
+    names = [*listing.sort, usual[-1]] if listing.sort else usual
+    order = _order(by_key, names)
     if not listing.size:
         return list(tx.execute(filtered.order_by(*order))), total
     first = (max(listing.page, 1) - 1) * listing.size
     if first >= total:
         return [], total
-    page = found.order_by(*order).limit(listing.size).offset(first)
+    count = min(listing.size, total - first)
+    after = total - first - count
+    is_near_end = after < first
+    way = _order(by_key, [_reverse(name) for name in names]) if is_near_end else order
+    page = found.order_by(*way).limit(count).offset(min(first, after))
     if key is not None:
-        page = filtered.where(key.in_(list(tx.execute(page).scalars()))).order_by(*order)
-    return list(tx.execute(page)), total
+        return list(tx.execute(filtered.where(key.in_(list(tx.execute(page).scalars()))).order_by(*order))), total
+    rows = list(tx.execute(page))
+    return rows[::-1] if is_near_end else rows, total
+
+
+def _reverse(name: str) -> str:
+    return name.removeprefix("-") if name.startswith("-") else f"-{name}"
 
 
 def _order(fields: Mapping[str, Field], names: Sequence[str]) -> list[ColumnElement[Any]]:

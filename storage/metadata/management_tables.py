@@ -237,5 +237,6 @@ audit_records = Table(
     Column("succeeded", Boolean, nullable=False),
     Index("ix_audit_records_project_id", "project_id", "at"),
     Index("ix_audit_records_user_name", "user_name", "at"),
+    Index("ix_audit_records_operation", "operation", "at"),
     sqlite_autoincrement=True,
 )

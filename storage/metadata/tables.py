@@ -137,7 +137,7 @@ repositories = Table(
     _of_known("ix_repositories_by_name", "name"),
     _of_known("ix_repositories_by_created_at", "created_at", "id", "name"),
     Index("ix_repositories_updated_at", "updated_at", "id"),
-    Index("ix_repositories_pull_count", "pull_count", "id"),
+    _of_known("ix_repositories_by_pull_count", "pull_count", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -146,6 +146,22 @@ def test_records_are_listed_the_newest_first_for_all_or_where_somebody_may_see_t
     assert recorded(tx, Listing((Filter("optime", "range", ("11", "12")),), size=0)) == everything[1:3]
 
 
+@pytest.mark.parametrize("sort", ["", "op_time", "-username", "operation,-resource"])
+def test_pages_make_up_the_whole_list_from_whichever_end_they_are_found(tx: Transaction, sort: str) -> None:
+    for at in range(11):
+        record(tx, at % 4, ("create", "pull", "delete")[at % 3], f"r{at}")
+    order = (sort,) if sort else ()
+    whole = recorded(tx, Listing(sort=order, size=0))
+    for size in (1, 3, 4, 11):
+        pages = [recorded(tx, Listing(sort=order, page=page, size=size)) for page in range(1, 13)]
+        assert [each for page in pages for each in page] == whole
+        assert all(len(page) in (0, size, 11 % size) for page in pages)
+    for name in "cabed":
+        make_label(tx, name)
+    found = [labels.list_page(tx, None, Listing(page=page, size=2))[0] for page in (1, 2, 3)]
+    assert [each.name for page in found for each in page] == sorted("cabed")
+
+
 def test_role_that_a_group_has_counts_for_its_people(tx: Transaction) -> None:
     project, dev = make_project(tx, "p"), users.add(tx, "dev", "x", is_admin=False, now=1).id
     group = groups.add(tx, 3, "people").id
