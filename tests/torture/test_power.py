@@ -12,7 +12,7 @@ from tests.torture.pushes import MIB, Ledger
 from tests.torture.servers import Crowd, start
 from tests.torture.verdicts import settled
 
-ROUNDS = some(3, 25)
+ROUNDS = some(2, 25)
 OPTIONS = {"ext4": "loop,commit=300", "xfs": "loop,nouuid"}
 
 
