@@ -6,6 +6,7 @@ from registry.core.blobs import Blobs
 from registry.core.members import Memberships
 from registry.core.new_projects import NewProjects
 from registry.core.overviews import Overviews
+from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.parts import Parts
@@ -16,6 +17,7 @@ from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.rules import Screens
 from registry.ui.sign_in import SignInScreens
+from registry.ui.users import AccountScreens, UserScreens
 
 
 def open_pages(parts: Parts) -> Pages:
@@ -32,6 +34,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         NewProjects(database, access, quota=parts.config.quota_bytes),
     )
     artifacts = Artifacts(database, Blobs(database, parts.store, access))
+    people = People(database)
     return Screens(
         assets=pages.assets,
         dashboards=DashboardScreens(pages, overviews, parts.projects, audit),
@@ -39,5 +42,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         projects=ProjectScreens(pages, parts.projects, new, repositories, ProjectSettings(database)),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
+        users=UserScreens(pages, people),
+        accounts=AccountScreens(pages, people, parts.sessions, parts.accounts, origin=parts.origin),
         repositories=RepositoryScreens(pages, repositories, artifacts),
     )

@@ -60,7 +60,7 @@ _WITH_BODY = ("POST", "PUT", "PATCH")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 LOGIN_PATH = "/c/login"
 PAGES = "/ui"
-_PASSWORD_PATHS = (LOGIN_PATH, f"{PAGES}/sign-in", f"{PAGES}/setup")
+_PASSWORD_PATHS = (LOGIN_PATH, f"{PAGES}/sign-in", f"{PAGES}/new-user", f"{PAGES}/account/password")
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 
 Result = TypeVar("Result")

@@ -10,7 +10,8 @@ from registry.ui.dashboards import DashboardScreens
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.sign_in import SignInScreens
-from registry.web import PAGES, Entry, Handler, InProject, Needs, Rule
+from registry.ui.users import AccountScreens, UserScreens
+from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Screens:
     members: MemberScreens
     activity: ActivityScreens
     repositories: RepositoryScreens
+    users: UserScreens
+    accounts: AccountScreens
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
@@ -41,6 +44,7 @@ def page_rules(to: Screens) -> list[Rule]:
         on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),
         *_projects(to),
         *_repositories(to),
+        *_users(to),
     ]
 
 
@@ -71,4 +75,19 @@ def _repositories(to: Screens) -> list[Rule]:
         on("GET", f"{repository}/-/delete", to.repositories.ask_delete, needs=InProject("repository:delete")),
         on("POST", f"{repository}/-/delete", to.repositories.delete, needs=InProject("repository:delete")),
         on("GET", repository, to.repositories.get, needs=InProject("artifact:list")),
+    ]
+
+
+def _users(to: Screens) -> list[Rule]:
+    user, may_make, may_delete = "/users/{user_id}", InSystem("user:create"), InSystem("user:delete")
+    return [
+        on("GET", "/users", to.users.index, needs=InSystem("user:list")),
+        on("GET", "/new-user", to.users.new, needs=may_make),
+        on("POST", "/new-user", to.users.create, needs=may_make),
+        on("POST", f"{user}/admin", to.users.set_admin, needs=InSystem("user:update")),
+        on("GET", f"{user}/delete", to.users.ask_delete, needs=may_delete),
+        on("POST", f"{user}/delete", to.users.delete, needs=may_delete),
+        on("GET", "/account", to.accounts.get, needs=Entry.ACCOUNT),
+        on("POST", "/account/password", to.accounts.set_password, needs=Entry.ACCOUNT),
+        on("POST", "/account/sessions/{session_id}/end", to.accounts.revoke, needs=Entry.ACCOUNT),
     ]

@@ -36,6 +36,10 @@ SCREENS = {
     "delete-project": "/ui/projects/team/delete",
     "repository": "/ui/r/team/app",
     "delete-repository": "/ui/r/team/app/-/delete",
+    "users": "/ui/users",
+    "new-user": "/ui/new-user",
+    "delete-user": "/ui/users/3/delete",
+    "account": "/ui/account",
     "not-found": "/ui/projects/nowhere",
 }
 VARIANTS: dict[str, dict[str, Any]] = {
