@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from registry.config import Config
+from tests.api.documented import check_status
 from tests.api.published import check
 from tests.http.serving import PASSWORD, Registry, populate, running
 
@@ -16,6 +17,7 @@ Api = Callable[[str | None], httpx.Client]
 def _watch(response: httpx.Response) -> None:
     response.read()
     check(response)
+    check_status(response)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from registry.web import TOKEN_PATH
 from tests.api.conftest import Api
+from tests.api.documented import NotDocumented, check_status
 from tests.http.serving import Registry
 
 
@@ -67,3 +69,10 @@ def test_page_to_read_names_every_address_and_loads_nothing(api: Api, registry: 
     assert "<script" not in response.text
     for path in document["paths"]:
         assert path.replace("{name}", "{name:path}") in response.text or path in response.text
+
+
+def test_status_that_the_document_does_not_name_is_noticed(registry: Registry) -> None:
+    request = httpx.Request("GET", f"{registry.url}/api/v2.0/projects/team")
+    check_status(httpx.Response(404, request=request))
+    with pytest.raises(NotDocumented):
+        check_status(httpx.Response(409, request=request))
