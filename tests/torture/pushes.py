@@ -140,12 +140,12 @@ class Ledger:
         self.manifests.add(digest)
 
     def delete(self, client: httpx.Client, digest: Digest) -> None:
-        """Delete a manifest by its digest, and its tags with it."""
+        """Delete a manifest by its digest, and its tags with it. Without an answer they may be there still."""
         self.manifests.discard(digest)
-        self.tags = {tag: digests for tag, digests in self.tags.items() if digest not in digests}
-        self.sure &= self.tags.keys()
+        self.sure -= {tag for tag, digests in self.tags.items() if digest in digests}
         expect(client.delete(f"/v2/{self.repository}/manifests/{digest}"), 202)
         self.deleted.add(digest)
+        self.tags = {tag: rest for tag, digests in self.tags.items() if (rest := digests - {digest})}
 
     def untag(self, client: httpx.Client, tag: str) -> None:
         """Delete a tag; its manifest stays."""
