@@ -86,10 +86,13 @@ class Connections:
             yield connection
             driver.commit()
         except BaseException:
-            driver.rollback()
+            if not connection.invalidated:
+                driver.rollback()
             raise
         finally:
-            if driver.in_transaction:  # it could not even be rolled back
+            if connection.invalidated:  # SQLAlchemy closes one whose statement was cut short, as by an exit
+                connection.close()
+            elif driver.in_transaction:  # it could not even be rolled back
                 connection.invalidate()
             else:
                 unused.append(connection)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from storage.metadata import database as module
-from storage.metadata import projects, sqlite_engines
+from storage.metadata import projects, sqlite_engines, tables
 from storage.metadata.database import Database, DatabaseBusy, DatabaseError, DatabaseFull, Transaction
 from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
 from tests.storage.metadata.databases import add, names, open_database
@@ -48,6 +49,22 @@ def test_error_in_the_block_undoes_it_and_the_next_block_works(database: Databas
 
     with pytest.raises(ZeroDivisionError), database.write() as tx:
         fail(tx)
+    assert names(database) == []
+    with database.write() as tx:
+        add(tx, "other")
+    assert names(database) == ["other"]
+
+
+def test_exit_in_the_middle_of_a_statement_is_an_exit_and_leaves_nothing_of_it(database: Database) -> None:
+    def stop(*_: object) -> None:
+        sys.exit(7)
+
+    def write(tx: Transaction) -> None:
+        event.listen(tx, "after_cursor_execute", stop)
+        tx.execute(tables.projects.insert().values(name="team", is_public=False, created_at=0))
+
+    with pytest.raises(SystemExit, match="7"), database.write() as tx:
+        write(tx)
     assert names(database) == []
     with database.write() as tx:
         add(tx, "other")
