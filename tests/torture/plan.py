@@ -109,8 +109,12 @@ CHECKS = (
     Check(
         28,
         "addresses that a server is made to ask",
-        ("security/test_processes.py::test_server_connects", "security/test_headers.py::test_addresses"),
-        lacks="webhooks, replication, proxies of other registries",
+        (
+            "security/test_processes.py::test_server_connects",
+            "security/test_headers.py::test_addresses",
+            "core/test_outgoing.py",
+        ),
+        lacks="replication, proxies of other registries",
     ),
     Check(29, "credentials for other registries", lacks="replication, proxies of other registries"),
     Check(30, "poisoned caches of other registries", lacks="proxies of other registries"),
@@ -149,8 +153,17 @@ CHECKS = (
         "stops under load",
         ("torture/test_stubborn_clients.py::test_seventy", "torture/test_resuming.py", "http/test_server.py::"),
     ),
-    Check(37, "scripts in a browser", ("security/test_headers.py",), lacks="the admin page"),
-    Check(38, "forms and sessions of a browser", lacks="the admin page"),
+    Check(
+        37,
+        "scripts in a browser",
+        (
+            "security/test_headers.py",
+            "ui/test_browser.py::test_text_of_people",
+            "ui/test_frame.py::test_pages_run",
+            "ui/test_frame.py::test_pages_have",
+        ),
+    ),
+    Check(38, "forms and sessions of a browser", ("api/test_sessions.py", "ui/test_frame.py", "ui/test_users.py")),
     Check(39, "secrets in logs, errors and files", ("security/test_secrets.py", "http/test_observability.py::test_no")),
     Check(40, "pulls by a thousand at once", ("torture/test_scale.py::test_as_many", "torture/test_crowds.py")),
     Check(

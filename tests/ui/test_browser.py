@@ -1,6 +1,7 @@
 """The page in a real Chromium, over plain http as most are first met: what people see, and what they do."""
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -99,3 +100,21 @@ def test_dialog_is_left_by_its_cancel_and_changes_nothing(registry: Registry, pa
     page.locator("dialog[open] >> text=Cancel").click()
     expect(page.locator("dialog[open]")).to_have_count(0)
     assert page.url.endswith("/ui/projects/open/settings")
+
+
+def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Browser) -> None:
+    trap = """'"><img src=x onerror="window.ran=1"><script>window.ran=1</script>{{7*7}}"""
+    with registry.client("admin") as admin:
+        for user, name in (("pat", trap.replace('"', "'")), ("stan", "javascript:window.ran=1")):
+            number = admin.get("/api/v2.0/users/search", params={"username": user}).json()[0]["user_id"]
+            profile = {"email": f"{user}@example.com", "realname": name, "comment": "<script>ran=1</script>"}
+            assert admin.put(f"/api/v2.0/users/{number}", json=profile).status_code == 200
+    with browser.new_context(user_agent=trap) as context:
+        page, dialogs = context.new_page(), list[str]()
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        sign_in(page, registry)
+        for path in (*SCREENS.values(), "/ui/account"):
+            page.goto(f"{address(registry)}{path}?{urlencode({'q': trap, 'sort': trap, 'next': trap})}")
+            assert page.evaluate("window.ran === undefined"), path
+        assert trap in page.inner_text("main")
+        assert dialogs == []
