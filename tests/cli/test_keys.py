@@ -64,13 +64,13 @@ def test_no_output_has_a_private_key(cove: Cove) -> None:
 
 def token(server: Server) -> str:
     query = {"service": "cove"}
-    answer = httpx.get(f"{server.url}/service/token", params=query, auth=("admin", server.password))
+    answer = httpx.get(f"{server.url}/service/token", params=query, auth=("admin", server.password), timeout=60)
     given: str = answer.json()["token"]
     return given
 
 
 def status(server: Server, bearer: str) -> int:
-    return httpx.get(f"{server.url}/v2/", headers={"Authorization": f"Bearer {bearer}"}).status_code
+    return httpx.get(f"{server.url}/v2/", headers={"Authorization": f"Bearer {bearer}"}, timeout=60).status_code
 
 
 def token_of_another_server(data: Path) -> str:
