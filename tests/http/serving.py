@@ -25,7 +25,7 @@ from storage.metadata.database import Database
 PASSWORD = "Correct-horse1"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-_TLS = ssl.create_default_context()  # one for all clients: each would spend longer on its own than on a request
+TLS = ssl.create_default_context()  # one for all clients: each would spend longer on its own than on a request
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Registry:
 
     def _made(self, **how: Any) -> httpx.Client:
         hooks = {"response": self.watchers}
-        client = httpx.Client(base_url=self.url, timeout=30, verify=_TLS, event_hooks=hooks, **how)
+        client = httpx.Client(base_url=self.url, timeout=30, verify=TLS, event_hooks=hooks, **how)
         self.clients.append(client)
         return client
 

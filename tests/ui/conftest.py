@@ -1,4 +1,4 @@
-"""A server with the usual people, and browsers that they are signed in with."""
+"""One server for all tests of the page, with the usual people, and browsers that they are signed in with."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from registry.config import Config
-from tests.http.serving import PASSWORD, Registry, populate, running
+from tests.http.serving import PASSWORD, TLS, Registry, populate, running
 
 
 class Browser(httpx.Client):
@@ -25,7 +25,14 @@ class Browser(httpx.Client):
 Browsers = Callable[[str | None], Browser]
 
 
-@pytest.fixture(scope="module")
+def fresh(registry: Registry) -> Browser:
+    """One that nobody has signed in with."""
+    browser = Browser(base_url=registry.url, timeout=30, verify=TLS, headers={"Accept": "text/html"})
+    registry.clients.append(browser)
+    return browser
+
+
+@pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     with running(Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)) as registry:
         populate(registry)
@@ -34,15 +41,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         yield registry
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browsers(registry: Registry) -> Browsers:
     """One for each of the people, which stays signed in, and one for nobody."""
     known: dict[str | None, Browser] = {}
 
     def browser(name: str | None) -> Browser:
         if name not in known:
-            known[name] = Browser(base_url=registry.url, timeout=30, headers={"Accept": "text/html"})
-            registry.clients.append(known[name])
+            known[name] = fresh(registry)
             if name:
                 assert known[name].sign_in(name).status_code == 303
         return known[name]

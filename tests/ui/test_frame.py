@@ -8,13 +8,7 @@ import pytest
 from registry.ui.rules import Screens, page_rules
 from registry.web import Entry
 from tests.http.serving import PASSWORD, Registry
-from tests.ui.conftest import Browser, Browsers
-
-
-def fresh(registry: Registry) -> Browser:
-    browser = Browser(base_url=registry.url, timeout=30)
-    registry.clients.append(browser)
-    return browser
+from tests.ui.conftest import Browsers, fresh
 
 
 def test_root_leads_browsers_to_the_page_and_programs_nowhere(registry: Registry, browsers: Browsers) -> None:

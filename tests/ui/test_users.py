@@ -3,19 +3,13 @@
 import pytest
 
 from tests.http.serving import PASSWORD, Registry
-from tests.ui.conftest import Browser, Browsers
+from tests.ui.conftest import Browsers, fresh
 
 NEW = {"name": "newcomer", "real_name": "New Comer", "email": "new@example.com", "password": PASSWORD}
 
 
 def number(registry: Registry, name: str) -> int:
     return registry.users.find(name).id
-
-
-def fresh(registry: Registry) -> Browser:
-    browser = Browser(base_url=registry.url, timeout=30)
-    registry.clients.append(browser)
-    return browser
 
 
 @pytest.mark.parametrize("path", ["/ui/users", "/ui/new-user", "/ui/users/2/delete"])
