@@ -3,6 +3,7 @@
 from registry.core.artifacts import Artifacts
 from registry.core.audit import Audit
 from registry.core.blobs import Blobs
+from registry.core.insides import Insides
 from registry.core.members import Memberships
 from registry.core.new_projects import NewProjects
 from registry.core.overviews import Overviews
@@ -10,6 +11,7 @@ from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.parts import Parts
+from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.pages import Pages
@@ -45,4 +47,5 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         users=UserScreens(pages, people),
         accounts=AccountScreens(pages, people, parts.sessions, parts.accounts, origin=parts.origin),
         repositories=RepositoryScreens(pages, repositories, artifacts),
+        artifacts=ArtifactScreens(pages, Insides(database, artifacts)),
     )

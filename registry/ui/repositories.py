@@ -19,7 +19,7 @@ class RepositoryScreens:
         self._artifacts = artifacts
 
     def get(self, call: Call) -> Response:
-        repository = _of(call)
+        repository = repository_of(call)
         listing = listing_of(call, contains="tags", sort=("-push_time",))
         found = shown(call, self._artifacts.page(repository, listing, Wanted(accessories=True)))
         newest = next((tag.dates.name for each in found.items for tag in each.tags), None)
@@ -30,7 +30,7 @@ class RepositoryScreens:
         return self._asked(call, "")
 
     def delete(self, call: Call) -> Response:
-        repository = _of(call)
+        repository = repository_of(call)
         if call.form("name") != str(repository.name):
             return self._asked(call, marked("Type the name of the repository to delete it."))
         try:
@@ -45,11 +45,11 @@ class RepositoryScreens:
         )
 
     def _asked(self, call: Call, error: str) -> Response:
-        listed = self._repositories.get(_of(call))
+        listed = self._repositories.get(repository_of(call))
         return self._pages.show(call, "delete_repository.html", 422 if error else 200, repository=listed, error=error)
 
 
-def _of(call: Call) -> Repository:
+def repository_of(call: Call) -> Repository:
     """The repository below the project of the address. Raises `NotFound`, `NameInvalid`."""
     name = RepositoryName.parse(f"{call.project.name}/{call.path('repository')}")
     if name.project != call.project.name:

@@ -5,6 +5,7 @@ Names of repositories have slashes, and none of their parts is a mere dash: so w
 
 from dataclasses import dataclass
 
+from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
@@ -23,6 +24,7 @@ class Screens:
     members: MemberScreens
     activity: ActivityScreens
     repositories: RepositoryScreens
+    artifacts: ArtifactScreens
     users: UserScreens
     accounts: AccountScreens
 
@@ -71,9 +73,12 @@ def _projects(to: Screens) -> list[Rule]:
 
 def _repositories(to: Screens) -> list[Rule]:
     repository = "/r/{project_name}/{repository:path}"
+    artifact = f"{repository}/-/artifacts/{{reference}}"
     return [
         on("GET", f"{repository}/-/delete", to.repositories.ask_delete, needs=InProject("repository:delete")),
         on("POST", f"{repository}/-/delete", to.repositories.delete, needs=InProject("repository:delete")),
+        on("GET", f"{artifact}/{{part}}", to.artifacts.download, needs=InProject("artifact:read")),
+        on("GET", artifact, to.artifacts.get, needs=InProject("artifact:read")),
         on("GET", repository, to.repositories.get, needs=InProject("artifact:list")),
     ]
 

@@ -265,6 +265,19 @@ def is_named(tx: Connection, manifest_id: int) -> bool:
     return tx.execute(select(manifests.c.id).where(manifests.c.id == manifest_id, IS_NAMED)).one_or_none() is not None
 
 
+def list_parents(tx: Connection, manifest_id: int) -> list[str]:
+    """Digests of the indexes that name the artifact, in the order in which they came."""
+    parent, child = manifests.alias("parent"), manifests.alias("child")
+    chosen = (
+        select(parent.c.digest)
+        .join(manifest_references, manifest_references.c.manifest_id == parent.c.id)
+        .join(child, child.c.digest == manifest_references.c.digest)
+        .where(manifest_references.c.repository_id == child.c.repository_id, manifest_references.c.is_manifest)
+        .where(child.c.id == manifest_id, parent.c.deleted_at.is_(None))
+    )
+    return list(tx.execute(chosen.order_by(parent.c.id)).scalars())
+
+
 def list_named(tx: Connection, repository_id: int, manifest_ids: Collection[int]) -> list[str]:
     """Digests of the manifests that these name, whether or not they are here."""
     named = manifest_references.c.is_manifest & manifest_references.c.manifest_id.in_(manifest_ids)

@@ -35,6 +35,7 @@ SCREENS = {
     "settings": "/ui/projects/team/settings",
     "delete-project": "/ui/projects/team/delete",
     "repository": "/ui/r/team/app",
+    "artifact": "/ui/r/team/app/-/artifacts/1.0",
     "delete-repository": "/ui/r/team/app/-/delete",
     "users": "/ui/users",
     "new-user": "/ui/new-user",
