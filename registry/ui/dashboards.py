@@ -12,6 +12,7 @@ from storage.metadata.listings import Listing
 
 _RECENT = 8
 _LARGEST = 8
+_LOOKED_AT = 100  # projects
 
 
 class DashboardScreens:
@@ -29,7 +30,7 @@ class DashboardScreens:
 
     def get(self, call: Call) -> Response:
         statistics = self._overviews.statistics(call.actor)
-        projects, _ = self._projects.page(call.actor, Listing(size=100))
+        projects, _ = self._projects.page(call.actor, Listing(size=_LOOKED_AT))
         held = sorted(projects, key=lambda each: each.project.used_bytes, reverse=True)[:_LARGEST]
         volumes = self._overviews.volumes()
         return self._pages.show(
@@ -37,7 +38,7 @@ class DashboardScreens:
             "dashboard.html",
             projects=statistics.private.projects + statistics.public.projects,
             repositories=statistics.private.repositories + statistics.public.repositories,
-            used=sum(each.project.used_bytes for each in projects),
+            used=statistics.used_bytes or sum(each.project.used_bytes for each in projects),
             free=volumes[0][1] if volumes else None,
             held=[each.project for each in held if each.project.used_bytes],
             first=projects[0].project.name if projects else "library",

@@ -128,6 +128,16 @@ def test_dashboard_shows_each_their_own_part(browsers: Browsers) -> None:
     assert "Disk free" not in browsers("pat").get("/ui/").text
 
 
+def test_dashboard_counts_what_all_projects_hold_also_those_that_it_does_not_look_at(
+    registry: Registry, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = registry.client("admin").get("/api/v2.0/statistics").json()["total_storage_consumption"]
+    monkeypatch.setattr("registry.ui.dashboards._LOOKED_AT", 1)
+    shown = browsers("admin").get("/ui/").text.partition("Storage used")[2].partition("</li>")[0]
+    assert held
+    assert f'title="{held:,} B"' in shown
+
+
 def test_names_are_shown_as_text_whatever_is_in_them(browsers: Browsers) -> None:
     page = browsers("admin").get("/ui/projects", params={"q": "<script>alert(1)</script>"}).text
     assert "<script>alert" not in page
