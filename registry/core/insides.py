@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from registry.core.artifacts import Artifact, Artifacts, Wanted, must_exist
 from registry.core.repositories import Repository
 from registry.oci.names import Reference
+from storage.digest import Digest
 from storage.metadata import artifacts, manifests
 from storage.metadata.database import Database
 
@@ -29,6 +30,6 @@ class Insides:
         artifact = self._artifacts.get(repository, reference, Wanted())
         record = artifact.record
         with self._database.read() as tx:
-            must_exist(tx, repository, reference)
+            must_exist(tx, repository, Reference(digest=Digest.parse(record.digest)))  # it may be gone by now
             content, parents = manifests.content(tx, record.id), artifacts.list_parents(tx, record.id)
         return Inside(artifact, content, self._artifacts.read_config(repository.project, record) or b"", parents)
