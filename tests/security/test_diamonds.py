@@ -61,7 +61,8 @@ def test_each_level_costs_what_the_one_before_cost(make_registry: Make, statemen
 
     push_diamonds(fresh(make_registry(gc_seconds=0), project="library"), DEPTH, count)
     assert len(counts) == DEPTH + 1
-    assert len(set(counts[2:])) == 1
+    # What the server does by itself meanwhile only ever adds to some of them.
+    assert min(counts[2:12]) == min(counts[-10:])
 
 
 @pytest.mark.slow
