@@ -1,10 +1,9 @@
 """Indexes that name indexes: however many ways there are through them, each is looked at once (zot's issue 4318)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from registry.core.cleaning import Cleaning, Rules
 from storage.digest import Digest
@@ -12,21 +11,9 @@ from storage.disk import DiskStore
 from tests.http.conftest import Make
 from tests.http.pushes import Repo, descriptor, fresh, image, index
 from tests.http.serving import INDEX_TYPE, MANIFEST_TYPE, Registry
+from tests.security.statements import statements_of
 
 DEPTH = 30  # with 2 to the power of it ways from top to bottom
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Every statement of SQL from here on."""
-    found: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        found.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield found
-    event.remove(Engine, "before_cursor_execute", note)
 
 
 def push_diamonds(repo: Repo, depth: int, after_each: Callable[[], None] = lambda: None) -> list[list[bytes]]:
@@ -52,14 +39,15 @@ def clean(registry: Registry, **rules: Any) -> None:
     Cleaning(registry.database, DiskStore(registry.config.data), Rules(**rules)).run("test")
 
 
-def test_each_level_costs_what_the_one_before_cost(make_registry: Make, statements: list[str]) -> None:
-    counts: list[int] = []
+def test_each_level_costs_what_the_one_before_cost(make_registry: Make) -> None:
+    registry, counts = make_registry(gc_seconds=0), list[int]()
+    with statements_of(registry) as statements:
 
-    def count() -> None:
-        counts.append(len(statements))
-        statements.clear()
+        def count() -> None:
+            counts.append(len(statements))
+            statements.clear()
 
-    push_diamonds(fresh(make_registry(gc_seconds=0), project="library"), DEPTH, count)
+        push_diamonds(fresh(registry, project="library"), DEPTH, count)
     assert len(counts) == DEPTH + 1
     # What the server does by itself meanwhile only ever adds to some of them.
     assert min(counts[2:12]) == min(counts[-10:])
@@ -80,7 +68,7 @@ def test_diamonds_are_pulled_counted_kept_and_cleaned_up(make_registry: Make) ->
     assert manifests(registry) == 0
 
 
-def test_index_with_a_thousand_children_is_pushed_and_deleted(make_registry: Make, statements: list[str]) -> None:
+def test_index_with_a_thousand_children_is_pushed_and_deleted(make_registry: Make) -> None:
     registry = make_registry(gc_seconds=0)
     repo = fresh(registry, project="library")
     repo.image()
@@ -88,8 +76,9 @@ def test_index_with_a_thousand_children_is_pushed_and_deleted(make_registry: Mak
     for content in children:
         repo.push(Digest.of(content), content)
     absent = [image(annotations={"absent": str(number)}) for number in range(997)]
-    statements.clear()
-    digest = repo.push("1", index(*[descriptor(content, MANIFEST_TYPE) for content in children + absent]), INDEX_TYPE)
+    with statements_of(registry) as statements:
+        content = index(*[descriptor(content, MANIFEST_TYPE) for content in children + absent])
+        digest = repo.push("1", content, INDEX_TYPE)
     assert len(statements) < 100
     assert repo.http.delete(repo.url(f"manifests/{digest}")).status_code == 202
     assert repo.manifest("1").status_code == 404

@@ -6,14 +6,13 @@ store and hashes of passwords.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, event
 
 from auth import passwords
 from auth.passwords import PasswordChecker
@@ -22,6 +21,7 @@ from storage.digest import Digest
 from storage.disk import DiskStore
 from tests.http.pushes import Repo, codes, descriptor, document, fresh, image
 from tests.http.serving import MANIFEST_TYPE, PASSWORD, Registry, populate, running
+from tests.security.statements import statements_of
 
 SECRET = b"what only the project `team` has"
 NEVER = b"what nobody ever pushed, of 32 b"
@@ -32,8 +32,8 @@ STORE_CALLS = [name for name, value in vars(DiskStore).items() if callable(value
 class Work:
     """What the server did."""
 
-    statements: list[str] = field(default_factory=list)
-    calls: Counter[str] = field(default_factory=Counter)
+    statements: list[str]
+    calls: Counter[str]
 
 
 async def never(*_: object) -> None:
@@ -60,13 +60,13 @@ def _image(registry: Registry) -> bytes:
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], Any]], Work]]:
+def watched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], Any]], Work]]:
     """Tells what the server does while something is asked of it."""
-    work = Work()
+    calls = Counter[str]()
 
     def counted(name: str, inner: Callable[..., Any]) -> Callable[..., Any]:
         def outer(*given: Any, **named: Any) -> Any:
-            work.calls[name] += 1
+            calls[name] += 1
             return inner(*given, **named)
 
         return outer
@@ -75,18 +75,15 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], 
         monkeypatch.setattr(DiskStore, name, counted(name, getattr(DiskStore, name)))
     monkeypatch.setattr(PasswordChecker, "_compute", counted("hash", PasswordChecker._compute))
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        work.statements.append(statement)
+    with statements_of(registry) as statements:
 
-    def watch(ask: Callable[[], Any]) -> Work:
-        work.statements.clear()
-        work.calls.clear()
-        ask()
-        return Work(list(work.statements), Counter(work.calls))
+        def watch(ask: Callable[[], Any]) -> Work:
+            statements.clear()
+            calls.clear()
+            ask()
+            return Work(list(statements), Counter(calls))
 
-    event.listen(Engine, "before_cursor_execute", note)
-    yield watch
-    event.remove(Engine, "before_cursor_execute", note)
+        yield watch
 
 
 Watched = Callable[[Callable[[], Any]], Work]
