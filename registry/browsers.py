@@ -13,7 +13,10 @@ from base64 import urlsafe_b64encode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry.errors import Forbidden
+from auth.accounts import Accounts
+from auth.basic import BadCredentials, Credentials
+from registry.core.sessions import Sessions
+from registry.errors import Forbidden, Unauthorized
 from registry.origins import Origin
 
 SESSION_COOKIE = "sid"
@@ -72,6 +75,48 @@ class Browsers:
 
     def _is_secure(self, request: Request) -> bool:
         return self._origin.base(request).startswith("https:")
+
+
+class SignIns:
+    """People who sign in with a browser, by name and password; programs send their credentials with each request."""
+
+    def __init__(self, accounts: Accounts, sessions: Sessions, browsers: Browsers, origin: Origin) -> None:
+        self._accounts = accounts
+        self._sessions = sessions
+        self._browsers = browsers
+        self._origin = origin
+
+    def enter(self, request: Request, name: str, password: str) -> str:
+        """Begin a session in place of the one that the browser has, and return its secret.
+
+        Raises `Unauthorized` for who is not known, or is no person with a password here.
+        """
+        # No account has a name that cannot be printed, and not every database can look for one.
+        if not (name and name.isprintable() and password):
+            raise Unauthorized("incorrect username or password")
+        address = self._origin.client(request)
+        try:
+            actor = self._accounts.sign_in(Credentials(name, password), address)
+        except BadCredentials as error:
+            raise Unauthorized(str(error)) from None
+        if actor.user is None or actor.key or actor.user.source == "oidc":
+            raise Unauthorized("only people sign in here, with their password")
+        agent, old = request.headers.get("user-agent", ""), self._browsers.secret(request)
+        return self._sessions.begin(actor.user, address=address, agent=agent, instead_of=old)
+
+    def leave(self, request: Request) -> None:
+        """End the session of the browser, if there is one."""
+        secret = self._browsers.secret(request)
+        actor = self._sessions.find(secret, renews=False) if secret else None
+        if actor:
+            self._sessions.end(actor)
+
+    def knows(self, request: Request, name: str, password: str) -> bool:
+        """Whether that is the password of the account, and no token of it."""
+        try:
+            return self._accounts.sign_in(Credentials(name, password), self._origin.client(request)).key is None
+        except BadCredentials:
+            return False
 
 
 def _cookie(request: Request, name: str) -> str | None:

@@ -40,12 +40,12 @@ def screens(parts: Parts, pages: Pages) -> Screens:
     return Screens(
         assets=pages.assets,
         dashboards=DashboardScreens(pages, overviews, parts.projects, audit),
-        sign_in=SignInScreens(pages, parts.accounts, parts.sessions, parts.browsers, origin=parts.origin),
+        sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
         projects=ProjectScreens(pages, parts.projects, new, repositories, ProjectSettings(database)),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
         users=UserScreens(pages, people),
-        accounts=AccountScreens(pages, people, parts.sessions, parts.accounts, origin=parts.origin),
+        accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins),
         repositories=RepositoryScreens(pages, repositories, artifacts),
         artifacts=ArtifactScreens(pages, Insides(database, artifacts)),
     )

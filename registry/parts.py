@@ -6,7 +6,7 @@ from pathlib import Path
 from auth.access import Access
 from auth.accounts import Accounts
 from auth.tokens import TokenIssuer
-from registry.browsers import Browsers
+from registry.browsers import Browsers, SignIns
 from registry.callers import Callers
 from registry.config import Config
 from registry.core.gate import Gate
@@ -40,6 +40,10 @@ class Parts:
     @property
     def browsers(self) -> Browsers:
         return Browsers(self.origin)
+
+    @property
+    def sign_ins(self) -> SignIns:
+        return SignIns(self.accounts, self.sessions, self.browsers, self.origin)
 
     @property
     def callers(self) -> Callers:

@@ -2,29 +2,20 @@
 
 from starlette.responses import Response
 
-from auth.access import Actor
-from auth.accounts import Accounts
-from auth.basic import BadCredentials, Credentials
 from registry.api.answers import done, shown
-from registry.browsers import Browsers
+from registry.browsers import Browsers, SignIns
 from registry.contracts import FORM, answers
 from registry.core.people import People
-from registry.core.sessions import Sessions
-from registry.errors import BadQuery, Unauthorized
+from registry.errors import BadQuery
 from registry.forms import field_of, parse_form
-from registry.origins import Origin
 from registry.web import Call
 
 
 class BrowserEndpoints:
-    def __init__(
-        self, accounts: Accounts, sessions: Sessions, browsers: Browsers, people: People, *, origin: Origin
-    ) -> None:
-        self._accounts = accounts
-        self._sessions = sessions
+    def __init__(self, sign_ins: SignIns, browsers: Browsers, people: People) -> None:
+        self._sign_ins = sign_ins
         self._browsers = browsers
         self._people = people
-        self._origin = origin
 
     @answers(takes=FORM, refuses=(401, 403, 429))
     def log_in(self, call: Call) -> Response:
@@ -32,15 +23,7 @@ class BrowserEndpoints:
         request = call.request
         self._browsers.must_be_asked_for_here(request)
         form = parse_form(call.body)
-        actor = self._signed_in(call, field_of(form, "principal"), field_of(form, "password"))
-        if actor.user is None or actor.key or actor.user.source == "oidc":
-            raise Unauthorized("only people sign in here, with their password")
-        secret = self._sessions.begin(
-            actor.user,
-            address=self._origin.client(request),
-            agent=request.headers.get("user-agent", ""),
-            instead_of=self._browsers.secret(request),
-        )
+        secret = self._sign_ins.enter(request, field_of(form, "principal"), field_of(form, "password"))
         response = done()
         self._browsers.remember(request, response, secret)
         self._browsers.tell_code(request, response, secret=secret)
@@ -48,10 +31,7 @@ class BrowserEndpoints:
 
     @answers()
     def log_out(self, call: Call) -> Response:
-        secret = self._browsers.secret(call.request)
-        actor = self._sessions.find(secret, renews=False) if secret else None
-        if actor:
-            self._sessions.end(actor)
+        self._sign_ins.leave(call.request)
         response = done()
         self._browsers.forget(call.request, response)
         self._browsers.tell_code(call.request, response, secret="")
@@ -66,12 +46,3 @@ class BrowserEndpoints:
         if target not in ("username", "email"):
             raise BadQuery("bad request: target must be username or email")
         return shown(self._people.is_taken(call.actor, **{target: value}))
-
-    def _signed_in(self, call: Call, name: str, password: str) -> Actor:
-        # No account has a name that cannot be printed, and not every database can look for one.
-        if not (name and name.isprintable() and password):
-            raise Unauthorized("incorrect username or password")
-        try:
-            return self._accounts.sign_in(Credentials(name, password), self._origin.client(call.request))
-        except BadCredentials as error:
-            raise Unauthorized(str(error)) from None

@@ -2,12 +2,10 @@
 
 from starlette.responses import Response
 
-from auth.accounts import Accounts
-from auth.basic import BadCredentials, Credentials
+from registry.browsers import SignIns
 from registry.core.people import People, Profile
 from registry.core.sessions import Sessions
 from registry.errors import Conflict, Denied, NotFound, RequestInvalid
-from registry.origins import Origin
 from registry.ui.languages import marked
 from registry.ui.lists import listing_of, shown
 from registry.ui.pages import SIGN_IN, Pages
@@ -75,12 +73,11 @@ class UserScreens:
 class AccountScreens:
     """What is the reader's own: the password, and where the account is signed in."""
 
-    def __init__(self, pages: Pages, people: People, sessions: Sessions, accounts: Accounts, *, origin: Origin) -> None:
+    def __init__(self, pages: Pages, people: People, sessions: Sessions, sign_ins: SignIns) -> None:
         self._pages = pages
         self._people = people
         self._sessions = sessions
-        self._accounts = accounts
-        self._origin = origin
+        self._sign_ins = sign_ins
 
     def get(self, call: Call) -> Response:
         return self._shown(call, "")
@@ -88,7 +85,7 @@ class AccountScreens:
     def set_password(self, call: Call) -> Response:
         """Ends all sessions of the account, this one too."""
         user = _own(call)
-        if not self._knows(call, user, call.secret("old")):
+        if not self._sign_ins.knows(call.request, user.name, call.secret("old")):
             return self._shown(call, marked("The present password is another."))
         try:
             self._people.set_password(call.actor, user.id, call.secret("new"))
@@ -99,13 +96,6 @@ class AccountScreens:
     def revoke(self, call: Call) -> Response:
         self._sessions.revoke(call.actor, _own(call).id, call.number("session_id"))
         return self._pages.go(call, f"{PAGES}/account", marked("The other place is signed out."))
-
-    def _knows(self, call: Call, user: UserRecord, password: str) -> bool:
-        try:
-            known = self._accounts.sign_in(Credentials(user.name, password), self._origin.client(call.request))
-        except BadCredentials:
-            return False
-        return known.key is None
 
     def _shown(self, call: Call, error: str, detail: str = "") -> Response:
         user = _own(call)
