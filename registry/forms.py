@@ -1,5 +1,6 @@
 """Forms, as browsers and the older clients of the token service send them."""
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from registry.errors import RequestInvalid
@@ -15,6 +16,6 @@ def parse_form(body: bytes) -> dict[str, list[str]]:
         raise RequestInvalid("the form is not application/x-www-form-urlencoded") from None
 
 
-def field_of(form: dict[str, list[str]], name: str) -> str:
+def field_of(form: Mapping[str, Sequence[str]], name: str) -> str:
     """The first value of a field, or nothing."""
     return form.get(name, [""])[0]

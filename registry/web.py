@@ -10,7 +10,7 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -58,9 +58,7 @@ TOKEN_PATH = "/service/token"  # noqa: S105
 MANAGED_BODY_LIMIT = 1024 * 1024
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-LOGIN_PATH = "/c/login"
 PAGES = "/ui"
-_PASSWORD_PATHS = (LOGIN_PATH, f"{PAGES}/sign-in", f"{PAGES}/new-user", f"{PAGES}/account/password")
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 
 Result = TypeVar("Result")
@@ -106,13 +104,14 @@ Needs = Action | Entry | InProject | InSystem | OfObject
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was let in."""
+    """A request that was let in. `fields` are those of the form that a page sends."""
 
     request: Request
     actor: Actor
     found: Repository | None = None
     place: Place | None = None
     body: bytes = b""
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def repository(self) -> Repository:
@@ -144,12 +143,12 @@ class Call:
         return int(text)
 
     def form(self, name: str) -> str:
-        """The first value of a field of the form, or nothing. Raises `RequestInvalid`."""
+        """The first value of a field of the form, or nothing."""
         return self.secret(name).strip()
 
     def secret(self, name: str) -> str:
         """As `form`, to the letter."""
-        return field_of(parse_form(self.body), name)
+        return field_of(self.fields, name)
 
     def query(self, name: str) -> str | None:
         return self.request.query_params.get(name)
@@ -164,7 +163,7 @@ Handler = Callable[[Call], Response | Awaitable[Response]]
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A row of the route table. An answer is `repeatable` when it depends on nothing but the request and what pulls see
-    in the records, and leaves nothing behind: see `registry.hot`.
+    in the records, and leaves nothing behind: see `registry.hot`. With `hashes` the handler itself hashes a password.
     """
 
     method: str
@@ -172,6 +171,7 @@ class Rule:
     handler: Handler
     needs: Needs
     repeatable: bool = False
+    hashes: bool = False
 
     @property
     def is_managing(self) -> bool:
@@ -206,21 +206,22 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             request.scope.update({"cove.route": rule.path, "cove.client": self._origin.client(request)})
-            threads = self._threads.passwords if _takes_password(request) else self._threads.general
+            hashes = rule.hashes or _has_password(request)
+            threads = self._threads.passwords if hashes else self._threads.general
             if is_async:
                 call = await run(threads, self._admit, rule, request)
                 response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
                 return response
             has_body = (rule.is_managing or rule.is_page) and request.method in _WITH_BODY
             body = await _managed_body(request) if has_body else b""
-            if rule.is_page and body:
-                request.scope[GIVEN_PROOF] = field_of(parse_form(body), PROOF_FIELD)
             return await run(threads, self._answer, rule, request, body)
 
         return endpoint
 
     def _answer(self, rule: Rule, request: Request, body: bytes) -> Response:
-        call = replace(self._admit(rule, request), body=body)
+        fields = parse_form(body) if rule.is_page else {}
+        request.scope[GIVEN_PROOF] = field_of(fields, PROOF_FIELD)
+        call = replace(self._admit(rule, request), body=body, fields=fields)
         response: Response = rule.handler(call)  # type: ignore[assignment]  # it is no coroutine function
         if call.actor.session_id is not None and PROOF_HEADER not in response.headers:
             self._browsers.tell_code(request, response)
@@ -323,8 +324,8 @@ async def read_body(request: Request, limit: int) -> bytes | None:
     return bytes(body)
 
 
-def _takes_password(request: Request) -> bool:
-    return request.scope["path"] in _PASSWORD_PATHS or request.headers.get("authorization", "")[:6].lower() == "basic "
+def _has_password(request: Request) -> bool:
+    return request.headers.get("authorization", "")[:6].lower() == "basic "
 
 
 def _repository_name(request: Request) -> RepositoryName:

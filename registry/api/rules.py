@@ -31,7 +31,7 @@ from registry.api.system import SystemEndpoints
 from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
 from registry.api.webhooks import WebhookEndpoints
-from registry.web import LOGIN_PATH, Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
+from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
 CLEAN_UPS, AUDIT_PURGES = "/system/gc", "/system/purgeaudit"
@@ -253,7 +253,7 @@ def _queues(to: QueueEndpoints) -> list[Rule]:
 def _users(to: ManagementEndpoints) -> list[Rule]:
     user = "/users/{user_id}"
     return [
-        Rule("POST", LOGIN_PATH, to.browsers.log_in, Entry.ANYBODY),
+        Rule("POST", "/c/login", to.browsers.log_in, Entry.ANYBODY, hashes=True),
         Rule("GET", "/c/log_out", to.browsers.log_out, Entry.ANYBODY),
         Rule("POST", "/c/userExists", to.browsers.user_exists, Entry.GUEST),
         on("GET", "/users", to.users.index, needs=InSystem("user:list")),

@@ -29,8 +29,8 @@ class Screens:
     accounts: AccountScreens
 
 
-def on(method: str, path: str, handler: Handler, *, needs: Needs) -> Rule:
-    return Rule(method, PAGES + path, handler, needs)
+def on(method: str, path: str, handler: Handler, *, needs: Needs, hashes: bool = False) -> Rule:
+    return Rule(method, PAGES + path, handler, needs, hashes=hashes)
 
 
 def page_rules(to: Screens) -> list[Rule]:
@@ -40,7 +40,7 @@ def page_rules(to: Screens) -> list[Rule]:
         Rule("GET", PAGES, to.dashboards.root, Entry.ANYBODY),
         on("GET", "/static/{name}", to.assets.get, needs=Entry.ANYBODY),
         on("GET", "/sign-in", to.sign_in.get, needs=Entry.GUEST),
-        on("POST", "/sign-in", to.sign_in.post, needs=Entry.ANYBODY),
+        on("POST", "/sign-in", to.sign_in.post, needs=Entry.ANYBODY, hashes=True),
         on("POST", "/sign-out", to.sign_in.out, needs=Entry.ANYBODY),
         on("POST", "/preferences", to.sign_in.prefer, needs=Entry.ANYBODY),
         on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),
@@ -88,11 +88,11 @@ def _users(to: Screens) -> list[Rule]:
     return [
         on("GET", "/users", to.users.index, needs=InSystem("user:list")),
         on("GET", "/new-user", to.users.new, needs=may_make),
-        on("POST", "/new-user", to.users.create, needs=may_make),
+        on("POST", "/new-user", to.users.create, needs=may_make, hashes=True),
         on("POST", f"{user}/admin", to.users.set_admin, needs=InSystem("user:update")),
         on("GET", f"{user}/delete", to.users.ask_delete, needs=may_delete),
         on("POST", f"{user}/delete", to.users.delete, needs=may_delete),
         on("GET", "/account", to.accounts.get, needs=Entry.ACCOUNT),
-        on("POST", "/account/password", to.accounts.set_password, needs=Entry.ACCOUNT),
+        on("POST", "/account/password", to.accounts.set_password, needs=Entry.ACCOUNT, hashes=True),
         on("POST", "/account/sessions/{session_id}/end", to.accounts.revoke, needs=Entry.ACCOUNT),
     ]
