@@ -10,9 +10,10 @@ import click
 from registry.app import cleaning_rules
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.core.cleaning import LEASE_MS, Cleaning, LeaseLost, Preview
 from registry.values import size_text
+from storage.clock import utc_text
 from storage.metadata import clean_ups
 from storage.metadata.clean_ups import CleanUpRecord, Freed
 
@@ -88,12 +89,12 @@ def _done(beginning: str, freed: Freed, preview: Preview) -> Done:
     lines = [
         _sentence(beginning, freed),
         f"In use: {size_text(kept.in_use)}{shared}.",
-        f"Deleted, and can be restored{f' until {time_text(until)}' if until else ''}: {size_text(kept.restorable)}.",
+        f"Deleted, and can be restored{f' until {utc_text(until)}' if until else ''}: {size_text(kept.restorable)}.",
         f"Not in any manifest, but asked for a short time ago: {size_text(kept.leased)}.",
     ]
     if waiting:
         lines.append(f"On its way out: {size_text(waiting)}; somebody may still be reading it.")
-    more = {"waiting": waiting, "restorable_until": time_text(until) if until else None}
+    more = {"waiting": waiting, "restorable_until": utc_text(until) if until else None}
     return Done({"freed": asdict(freed), "kept": {**asdict(kept), **more}}, "\n".join(lines))
 
 
@@ -110,8 +111,8 @@ def _sentence(beginning: str, freed: Freed) -> str:
 
 def _run(record: CleanUpRecord) -> Record:
     return {
-        "started_at": time_text(record.started_at),
-        "finished_at": "" if record.finished_at is None else time_text(record.finished_at),
+        "started_at": utc_text(record.started_at),
+        "finished_at": "" if record.finished_at is None else utc_text(record.finished_at),
         "cause": record.cause,
         "freed_bytes": record.freed.freed_bytes,
         "blobs": record.freed.blobs,

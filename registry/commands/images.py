@@ -8,11 +8,12 @@ import click
 
 from auth.access import Actor
 from registry.commands.failures import Failure
-from registry.commands.records import Data, Record, time_text
+from registry.commands.records import Data, Record
 from registry.core.manifests import Manifests
 from registry.core.repositories import Repositories, Repository
 from registry.core.restoring import Restored, Restoring
 from registry.oci.names import RepositoryName, parse_digest, parse_tag
+from storage.clock import utc_text
 from storage.digest import Digest
 
 Item = TypeVar("Item")
@@ -75,7 +76,7 @@ def all_pages(read: Callable[[str], tuple[list[Item], bool]], key: Callable[[Ite
 
 def until_text(data: Data, deleted_at: int | None) -> str:
     """Until when something is kept that was deleted at a time; nothing for what is not deleted."""
-    return "" if deleted_at is None else time_text(deleted_at + data.config.keep_deleted_seconds * 1000)
+    return "" if deleted_at is None else utc_text(deleted_at + data.config.keep_deleted_seconds * 1000)
 
 
 def restored_record(repository: Repository, restored: Restored) -> Record:

@@ -2,8 +2,9 @@
 
 import click
 
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.core.keys import Keys, KeyStatus
+from storage.clock import utc_text
 
 
 @click.group("keys")
@@ -39,7 +40,7 @@ def _sentence(newest: KeyStatus, older: list[KeyStatus]) -> str:
     if not older:
         return f"{first}\nThere is no older key any more: what those have signed is void."
     until = max(key.accepted_until or 0 for key in older)
-    return f"{first}\nWhat older keys have signed is accepted until {time_text(until)}."
+    return f"{first}\nWhat older keys have signed is accepted until {utc_text(until)}."
 
 
 def _keys(data: Data) -> Keys:
@@ -47,10 +48,10 @@ def _keys(data: Data) -> Keys:
 
 
 def _record(key: KeyStatus) -> Record:
-    until = None if key.accepted_until is None else time_text(key.accepted_until)
+    until = None if key.accepted_until is None else utc_text(key.accepted_until)
     return {
         "id": key.id,
-        "created_at": time_text(key.created_at),
+        "created_at": utc_text(key.created_at),
         "signs": until is None,
         "accepted_until": until or "",
     }

@@ -16,8 +16,9 @@ from registry.commands.images import (
     restoring_of,
     until_text,
 )
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.oci.names import Reference
+from storage.clock import utc_text
 
 
 @click.group("manifest")
@@ -43,7 +44,7 @@ def list_(data: Data, repository: str, *, deleted: bool) -> list[Record]:
         record: Record = {"digest": each.digest, "media_type": each.media_type, "bytes": each.size}
         if each.deleted_at is not None:
             record |= {
-                "deleted_at": time_text(each.deleted_at),
+                "deleted_at": utc_text(each.deleted_at),
                 "restorable_until": until_text(data, each.deleted_at),
             }
         records.append(record)

@@ -3,8 +3,9 @@
 import click
 
 from registry import values
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.core.projects import Projects, Recount
+from storage.clock import utc_text
 from storage.metadata.projects import ProjectRecord
 
 
@@ -137,5 +138,5 @@ def _record(project: ProjectRecord) -> Record:
         "public": project.is_public,
         "used_bytes": project.used_bytes,
         "quota_bytes": project.quota_bytes,
-        "created_at": time_text(project.created_at),
+        "created_at": utc_text(project.created_at),
     }

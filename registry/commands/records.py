@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -93,11 +92,6 @@ def read_password(*, from_stdin: bool) -> str:
     if not password:
         raise Failure("there is no password on standard input")
     return password
-
-
-def time_text(milliseconds: int) -> str:
-    """A time of a record, in milliseconds since 1970, as ISO 8601 in UTC to the second."""
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _as_json(outcome: Done | list[Record]) -> str:

@@ -15,8 +15,9 @@ from registry.commands.images import (
     restoring_of,
     until_text,
 )
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.core.repositories import Repositories
+from storage.clock import utc_text
 
 
 @click.group("repository")
@@ -39,7 +40,7 @@ def list_(data: Data, *, deleted: bool) -> list[Record]:
             {
                 "name": each.name,
                 "manifests": each.manifests,
-                "deleted_at": time_text(each.deleted_at),
+                "deleted_at": utc_text(each.deleted_at),
                 "deleted_by": each.deleted_by or "",
                 "restorable_until": until_text(data, each.deleted_at),
             }

@@ -12,7 +12,7 @@ from registry.app import open_database, open_storage, places, storage_url
 from registry.commands.copies import damaged_lines, settings_lines, show
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Done, Record, on_config, time_text
+from registry.commands.records import Done, Record, on_config
 from registry.config import Config
 from registry.core.backup_folders import open_backup
 from registry.core.findings import Finding
@@ -20,6 +20,7 @@ from registry.core.presence import must_be_here, nobody_serving
 from registry.core.recovering import Recovery, StoreRecovery, restore_backup
 from registry.core.snapshots import FOLDER, list_newest_first
 from registry.values import size_text
+from storage.clock import utc_text
 from storage.copies import CopyJournal
 from storage.locks import Held
 from storage.metadata.database import Database
@@ -76,7 +77,7 @@ def _list(config: Config) -> list[Record]:
     return [
         {
             "name": snapshot.name.removeprefix(FOLDER),
-            "taken_at": time_text(int(snapshot.taken_at.timestamp() * 1000)),
+            "taken_at": utc_text(int(snapshot.taken_at.timestamp() * 1000)),
             "schema": snapshot.schema,
             "size_bytes": snapshot.size,
         }
@@ -134,7 +135,7 @@ def _needed_by(lost: Finding) -> str:
 def _came_after(report: Recovery) -> list[str]:
     if report.newest_unnamed is None:
         return []
-    found = f"{report.unnamed:,}, {size_text(report.unnamed_bytes)}, the newest of {time_text(report.newest_unnamed)}"
+    found = f"{report.unnamed:,}, {size_text(report.unnamed_bytes)}, the newest of {utc_text(report.newest_unnamed)}"
     return [
         f"Objects in the storage that no record names, for they came later: {found}.",
         "  They stay for a week. Whoever pushed after the snapshot pushes again.",

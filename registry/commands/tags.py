@@ -18,9 +18,10 @@ from registry.commands.images import (
     tag_of,
     until_text,
 )
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.core.tags import Tags, TagVersion
 from registry.oci.names import Reference, parse_digest
+from storage.clock import utc_text
 
 
 @click.group("tag")
@@ -43,14 +44,14 @@ def list_(data: Data, repository: str, *, deleted: bool) -> list[Record]:
             {
                 "tag": tag.name,
                 "digest": tag.digest,
-                "deleted_at": time_text(tag.removed_at),
+                "deleted_at": utc_text(tag.removed_at),
                 "deleted_by": tag.user_name or "",
                 "restorable_until": until_text(data, tag.deleted_at),
             }
             for tag in tags.list_deleted(chosen)
         ]
     found = all_pages(lambda after: tags.list_targets(chosen, after=after, count=PAGE), lambda row: row[0].name)
-    return [{"tag": tag.name, "digest": tag.digest, "pushed_at": time_text(at)} for tag, at in found]
+    return [{"tag": tag.name, "digest": tag.digest, "pushed_at": utc_text(at)} for tag, at in found]
 
 
 @command.command()
@@ -105,7 +106,7 @@ def restore(data: Data, image: str, *, to: str | None, before: int | None, force
 def _version(version: TagVersion) -> Record:
     change = version.change
     return {
-        "since": time_text(change.changed_at),
+        "since": utc_text(change.changed_at),
         "digest": change.digest or "",
         "user": change.user_name or "",
         "restorable": version.is_restorable,

@@ -3,10 +3,11 @@
 import click
 
 from auth.access import Actor
-from registry.commands.records import Data, Done, Record, on_data, time_text
+from registry.commands.records import Data, Done, Record, on_data
 from registry.core.access_tokens import USUAL_DAYS, AccessTokens, Wish
 from registry.core.users import Users
 from registry.errors import NotFound
+from storage.clock import utc_text
 from storage.metadata.access_tokens import AccessTokenRecord
 
 
@@ -59,7 +60,7 @@ def _record(user: str, token: AccessTokenRecord) -> Record:
         "user": user,
         "name": token.name,
         "scoped": token.permissions is not None,
-        "created_at": time_text(token.created_at),
-        "expires_at": None if token.expires_at is None else time_text(token.expires_at),
-        "used_at": None if token.used_at is None else time_text(token.used_at),
+        "created_at": utc_text(token.created_at),
+        "expires_at": None if token.expires_at is None else utc_text(token.expires_at),
+        "used_at": None if token.used_at is None else utc_text(token.used_at),
     }

@@ -2,8 +2,9 @@
 
 import click
 
-from registry.commands.records import Data, Done, Record, on_data, read_password, time_text
+from registry.commands.records import Data, Done, Record, on_data, read_password
 from registry.core.users import Users
+from storage.clock import utc_text
 from storage.metadata.users import UserRecord
 
 _stdin_option = click.option(
@@ -76,5 +77,5 @@ def _record(user: UserRecord) -> Record:
         "name": user.name,
         "admin": user.is_admin,
         "enabled": not user.is_disabled,
-        "created_at": time_text(user.created_at),
+        "created_at": utc_text(user.created_at),
     }

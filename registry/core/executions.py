@@ -7,12 +7,11 @@ to them. The names of kinds of work are Harbor's vendor types.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from registry.core.filters import filtered
 from registry.errors import NotFound
-from storage.clock import now_ms
+from storage.clock import now_ms, utc_text
 from storage.metadata import executions
 from storage.metadata.database import Database, Transaction
 from storage.metadata.executions import ExecutionRecord, TaskRecord
@@ -96,7 +95,7 @@ class Run:
 
     def log(self, line: str) -> None:
         """Add a line to the log of the task."""
-        self.lines.append(f"{_time(self.clock())} {line}\n")
+        self.lines.append(f"{utc_text(self.clock())} {line}\n")
 
     def must_go_on(self) -> None:
         """To be asked at least every minute. Raises `Interrupted` once the work is not wanted any more, or not here."""
@@ -128,10 +127,6 @@ class Run:
         executions.note(tx, self.task, attributes=json.dumps(self.attributes), log=log)
         if self.results:
             executions.set_attributes(tx, self.execution.id, json.dumps(self.parameters | self.results))
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@
 """
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from registry.core.events import Event
+from storage.clock import utc_text
 
 DEFAULT, CLOUD_EVENTS = "Default", "CloudEvents"
 _CLOUD_TYPES = {
@@ -39,7 +39,7 @@ def as_cloud_event(event: Event, host: str, policy_id: int, number: int) -> Payl
         "source": source,
         "type": _CLOUD_TYPES[event.type],
         "datacontenttype": "application/json",
-        "time": datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "time": utc_text(event.at),
         "operator": event.operator,
         "data": _data(event, host),
     }

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from storage.clock import utc_text
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -24,11 +26,6 @@ def time_text(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def iso_text(ms: int) -> str:
-    """For machines."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def short_digest(digest: str) -> str:
     """Enough of it to tell two apart."""
     return digest.partition(":")[2][:12]
@@ -43,7 +40,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "bytes": bytes_text,
     "count": count_text,
     "time": time_text,
-    "iso": iso_text,
+    "iso": utc_text,
     "short": short_digest,
     "part": part,
 }

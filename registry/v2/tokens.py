@@ -1,7 +1,5 @@
 """The token service (Docker's "Token Authentication Specification", and its OAuth2 form for POST)."""
 
-from datetime import UTC, datetime
-
 from starlette.responses import Response
 
 from auth.access import Actor
@@ -15,6 +13,7 @@ from registry.errors import RequestInvalid, Unauthorized
 from registry.forms import field_of, parse_form
 from registry.origins import Origin
 from registry.web import SERVICE, Call, Threads, json_response, read_body, run
+from storage.clock import now_ms, utc_text
 
 _FORM_LIMIT = 64 * 1024
 _WRONG = "incorrect username or password"
@@ -96,7 +95,7 @@ def _answer(issued: Issued) -> dict[str, object]:
         "access_token": issued.token,
         "scope": issued.scope,
         "expires_in": issued.lifetime,
-        "issued_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "issued_at": utc_text(now_ms()),
     }
     if issued.refresh_token:
         answer["refresh_token"] = issued.refresh_token
