@@ -31,15 +31,11 @@ from registry.core.access_tokens import AccessTokens
 from registry.core.additions import Additions
 from registry.core.allowlists import Allowlists
 from registry.core.artifact_changes import ArtifactChanges
-from registry.core.artifacts import Artifacts
 from registry.core.audit import Audit
-from registry.core.blobs import Blobs
 from registry.core.groups import Groups
 from registry.core.immutability import ImmutableRules
 from registry.core.labels import Labels
 from registry.core.members import Memberships
-from registry.core.new_projects import NewProjects
-from registry.core.overviews import Overviews
 from registry.core.people import People
 from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
@@ -60,14 +56,12 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
     database, robots = parts.database, Robots(parts.database)
     people = People(database)
     settings = Settings(database, _fixed_settings(parts.config))
-    new_projects = NewProjects(database, parts.access, quota=parts.config.quota_bytes)
     project_settings, memberships = ProjectSettings(database), Memberships(database)
-    overviews = Overviews(database, parts.store, parts.access, parts.blob_folder)
-    artifacts = Artifacts(database, Blobs(database, parts.store, parts.access))
+    artifacts = parts.artifacts
     return ManagementEndpoints(
         documents=documents,
-        system=SystemEndpoints(overviews, settings, parts.origin, "filesystem" if parts.blob_folder else "s3"),
-        projects=ProjectEndpoints(parts.projects, new_projects, project_settings, memberships),
+        system=SystemEndpoints(parts.overviews, settings, parts.origin, "filesystem" if parts.blob_folder else "s3"),
+        projects=ProjectEndpoints(parts.projects, parts.new_projects, project_settings, memberships),
         metadatas=MetadataEndpoints(project_settings),
         members=MemberEndpoints(memberships),
         groups=GroupEndpoints(Groups(database)),

@@ -1,12 +1,8 @@
 """The admin page, put together."""
 
-from registry.core.artifacts import Artifacts
 from registry.core.audit import Audit
-from registry.core.blobs import Blobs
 from registry.core.insides import Insides
 from registry.core.members import Memberships
-from registry.core.new_projects import NewProjects
-from registry.core.overviews import Overviews
 from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
@@ -30,18 +26,13 @@ def open_pages(parts: Parts) -> Pages:
 def screens(parts: Parts, pages: Pages) -> Screens:
     """Its screens, each with the rules behind it."""
     database, access = parts.database, parts.access
-    overviews, audit = Overviews(database, parts.store, access, parts.blob_folder), Audit(database, access)
-    repositories, new = (
-        Repositories(database, access=access),
-        NewProjects(database, access, quota=parts.config.quota_bytes),
-    )
-    artifacts = Artifacts(database, Blobs(database, parts.store, access))
-    people = People(database)
+    audit, repositories = Audit(database, access), Repositories(database, access=access)
+    artifacts, people = parts.artifacts, People(database)
     return Screens(
         assets=pages.assets,
-        dashboards=DashboardScreens(pages, overviews, parts.projects, audit),
+        dashboards=DashboardScreens(pages, parts.overviews, parts.projects, audit),
         sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
-        projects=ProjectScreens(pages, parts.projects, new, repositories, ProjectSettings(database)),
+        projects=ProjectScreens(pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database)),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
         users=UserScreens(pages, people),

@@ -9,7 +9,11 @@ from auth.tokens import TokenIssuer
 from registry.browsers import Browsers, SignIns
 from registry.callers import Callers
 from registry.config import Config
+from registry.core.artifacts import Artifacts
+from registry.core.blobs import Blobs
 from registry.core.gate import Gate
+from registry.core.new_projects import NewProjects
+from registry.core.overviews import Overviews
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
 from registry.core.sessions import Sessions
@@ -49,6 +53,18 @@ class Parts:
     def callers(self) -> Callers:
         is_open = self.access.is_open
         return Callers(self.accounts, self.sessions, self.browsers, self.origin, is_open=is_open)
+
+    @property
+    def artifacts(self) -> Artifacts:
+        return Artifacts(self.database, Blobs(self.database, self.store, self.access))
+
+    @property
+    def new_projects(self) -> NewProjects:
+        return NewProjects(self.database, self.access, quota=self.config.quota_bytes)
+
+    @property
+    def overviews(self) -> Overviews:
+        return Overviews(self.database, self.store, self.access, self.blob_folder)
 
     @property
     def gate(self) -> Gate:

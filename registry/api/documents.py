@@ -106,11 +106,10 @@ def _path(rule: Rule) -> str:
 
 def _operation(rule: Rule, shapes: dict[Any, Any]) -> dict[str, Any]:
     contract = contract_of(rule.handler)
-    summary = inspect.getdoc(rule.handler) or ""
     operation: dict[str, Any] = {
         "operationId": f"{rule.method.lower()}{re.sub('[^a-zA-Z0-9]+', '_', rule.path)}",
         "tags": [group_of(rule)],
-        "description": f"{summary}\n\nNeeds: {needs_text(rule)}".strip(),
+        "description": f"{told_of(rule)}\n\nNeeds: {needs_text(rule)}".strip(),
         "parameters": [*_variables(rule), *_query(contract)],
         "responses": _responses(rule, contract, shapes),
         "security": [] if rule.needs is Entry.ANYBODY else [{"basic": []}, {"bearer": []}],
@@ -120,6 +119,11 @@ def _operation(rule: Rule, shapes: dict[Any, Any]) -> dict[str, Any]:
     if contract.takes is not None:
         operation["requestBody"] = {"required": True, "content": _content(contract.takes, shapes)}
     return operation
+
+
+def told_of(rule: Rule) -> str:
+    """What its handler's docstring says."""
+    return inspect.getdoc(rule.handler) or ""
 
 
 def group_of(rule: Rule) -> str:

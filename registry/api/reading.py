@@ -13,7 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from registry.api.answers import Model
-from registry.api.documents import group_of, needs_text, openapi, statuses
+from registry.api.documents import group_of, needs_text, openapi, statuses, told_of
 from registry.contracts import BYTES, answers, contract_of
 from registry.web import Call, Rule
 
@@ -70,7 +70,7 @@ def _section(name: str, rows: Sequence[Rule]) -> str:
 def _row(rule: Rule) -> str:
     contract = contract_of(rule.handler)
     facts = [
-        (rule.handler.__doc__ or "").strip(),
+        told_of(rule),
         f"Needs: {needs_text(rule)}",
         f"Query: {', '.join(contract.query)} (! has to be there)" if contract.query else "",
         f"Takes: {_kind(contract.takes)}" if contract.takes is not None else "",

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import ssl
 import subprocess
 import threading
 import time
@@ -14,9 +13,9 @@ from pathlib import Path
 import httpx
 
 from tests.cli.running import COVE, environment
+from tests.http.serving import TLS
 
 PASSWORD = "Correct-horse1"
-_TLS = ssl.create_default_context()  # one for all clients: each would spend longer on its own than on a request
 
 
 class NotReady(Exception):
@@ -38,7 +37,7 @@ class Server:
 
     def client(self, **options: object) -> httpx.Client:
         """A client of the administrator."""
-        options = {"auth": ("admin", PASSWORD), "timeout": 60, "verify": _TLS, **options}
+        options = {"auth": ("admin", PASSWORD), "timeout": 60, "verify": TLS, **options}
         return httpx.Client(base_url=self.url, **options)  # type: ignore[arg-type]
 
     def kill(self) -> None:
