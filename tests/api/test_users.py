@@ -8,6 +8,7 @@ from storage.metadata import access_tokens, robots
 from storage.metadata import users as user_rows
 from tests.api.conftest import Api
 from tests.http.serving import PASSWORD, Registry
+from tests.storage.metadata.databases import robot_row
 
 OTHER = "Other-horse2"
 
@@ -202,23 +203,8 @@ def test_secret_for_the_command_line_is_for_accounts_without_a_password(api: Api
 
 
 def test_nobody_and_robots_are_no_current_user(api: Api, registry: Registry) -> None:
-    values = {
-        "project_id": None,
-        "name": "ci",
-        "description": "",
-        "secret_hash": hash_secret("Secret-123"),
-        "secret_version": 1,
-        "duration_days": -1,
-        "expires_at": None,
-        "is_disabled": False,
-        "permissions": "[]",
-        "creator_kind": "local",
-        "creator_id": 1,
-        "created_at": 1,
-        "updated_at": 1,
-    }
     with registry.database.write() as tx:
-        robots.add(tx, values)
+        robots.add(tx, robot_row(secret_hash=hash_secret("Secret-123")))
     assert api(None).get("users/current").status_code == 401
     response = registry.client("robot$ci", "Secret-123").get("/api/v2.0/users/current")
     assert code(response) == (412, "PRECONDITION")

@@ -21,6 +21,7 @@ from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
 from storage.metadata.robots import RobotRecord
 from storage.metadata.users import UserRecord
+from tests.storage.metadata.databases import robot_row
 
 HERE = "192.0.2.1"
 
@@ -97,21 +98,8 @@ class World:
             members.put_role(tx, team.id, self.dev.id, Role.DEVELOPER)
 
     def robot(self, *permits: dict[str, object], secret: str = "", **values: object) -> RobotRecord:
-        row: dict[str, object] = {
-            "project_id": None,
-            "name": "ci",
-            "description": "",
-            "secret_hash": hash_secret(secret) if secret else hash_password("Chosen-secret1"),
-            "secret_version": 1,
-            "duration_days": -1,
-            "expires_at": None,
-            "is_disabled": False,
-            "permissions": written(*permits),
-            "creator_kind": "local",
-            "creator_id": 1,
-            "created_at": 1,
-            "updated_at": 1,
-        }
+        own = hash_secret(secret) if secret else hash_password("Chosen-secret1")
+        row = robot_row(secret_hash=own, permissions=written(*permits))
         with self.database.write() as tx:
             return robots.add(tx, row | values)
 

@@ -1,6 +1,7 @@
 """What tests, and the processes that they start, do with a database wherever it is."""
 
 from pathlib import Path
+from typing import Any
 
 from storage.metadata import projects
 from storage.metadata.database import Database, Transaction
@@ -18,3 +19,23 @@ def add(tx: Transaction, *names: str) -> None:
 def names(database: Database) -> list[str]:
     with database.read() as tx:
         return [project.name for project in projects.list_all(tx)]
+
+
+def robot_row(**values: object) -> dict[str, Any]:
+    """A robot of the system, which may do nothing and never expires; `values` are what is different."""
+    usual: dict[str, Any] = {
+        "project_id": None,
+        "name": "ci",
+        "description": "",
+        "secret_hash": "x",
+        "secret_version": 1,
+        "duration_days": -1,
+        "expires_at": None,
+        "is_disabled": False,
+        "permissions": "[]",
+        "creator_kind": "local",
+        "creator_id": 1,
+        "created_at": 1,
+        "updated_at": 1,
+    }
+    return usual | values

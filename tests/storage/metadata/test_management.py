@@ -20,6 +20,7 @@ from storage.metadata import (
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import BadFilter, Filter, Listing
 from storage.metadata.sights import Sight
+from tests.storage.metadata.databases import robot_row
 from tests.storage.metadata.test_queries import make_manifest, make_project, make_repository
 
 ALL = Listing(size=0)
@@ -34,22 +35,7 @@ def tx(shared: Database) -> Iterator[Transaction]:
 
 
 def make_robot(tx: Transaction, name: str, project: int | None = None, **more: object) -> int:
-    values: dict[str, Any] = {
-        "project_id": project,
-        "name": name,
-        "description": "",
-        "secret_hash": "x",
-        "secret_version": 1,
-        "duration_days": -1,
-        "expires_at": None,
-        "is_disabled": False,
-        "permissions": "[]",
-        "creator_kind": "local",
-        "creator_id": 1,
-        "created_at": 1,
-        "updated_at": 1,
-    }
-    return robots.add(tx, values | more).id
+    return robots.add(tx, robot_row(project_id=project, name=name, **more)).id
 
 
 def make_label(tx: Transaction, name: str, project: int | None = None) -> int:
