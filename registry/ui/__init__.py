@@ -13,7 +13,8 @@ To add a screen:
   either beside the form that was sent or by `pages.fail`, which is what happens to all errors that a handler lets pass;
 * its template in `templates/`, which begins with `{% extends layout %}` and fills the blocks `title` and `content`;
   what recurs (icons, copy boxes, pagers, form fields) is in `templates/parts.html`. A form that posts has
-  `{{ proof() }}` in it, without which it is refused. Nothing has inline styles or scripts: the policy forbids them;
+  `{{ proof() }}` in it, without which it is refused. Nothing has inline styles or scripts: the policy forbids them.
+  What asks before something goes extends `confirm.html` instead;
 * its sentences in `_()` in templates and in `marked()` in Python, each translated in `locale/zh_CN`; `tests/ui/
   test_languages.py` tells which are missing;
 * its test in `tests/ui/test_<noun>.py`: who sees it, and what its forms do.
