@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from storage.metadata.database import insert_row
 from storage.metadata.management_tables import access_tokens
+from storage.metadata.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class AccessTokenRecord:
 
 
 _COLUMNS = [access_tokens.c[name] for name in AccessTokenRecord.__slots__]
-_BY_HASH = select(*_COLUMNS).where(access_tokens.c.secret_hash == bindparam("hash"))
-_BY_ID = select(*_COLUMNS).where(access_tokens.c.id == bindparam("id"))
+_BY_HASH = Prepared(select(*_COLUMNS).where(access_tokens.c.secret_hash == bindparam("hash")))
+_BY_ID = Prepared(select(*_COLUMNS).where(access_tokens.c.id == bindparam("id")))
 _USED = (
     update(access_tokens)
     .where(access_tokens.c.id == bindparam("token"))
@@ -41,12 +42,12 @@ _USED = (
 
 
 def find_by_hash(tx: Connection, secret_hash: str) -> AccessTokenRecord | None:
-    row = tx.execute(_BY_HASH, {"hash": secret_hash}).one_or_none()
+    row = _BY_HASH.row(tx, hash=secret_hash)
     return AccessTokenRecord(*row) if row else None
 
 
 def find_by_id(tx: Connection, token_id: int) -> AccessTokenRecord | None:
-    row = tx.execute(_BY_ID, {"id": token_id}).one_or_none()
+    row = _BY_ID.row(tx, id=token_id)
     return AccessTokenRecord(*row) if row else None
 
 

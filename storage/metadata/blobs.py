@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     case,
@@ -21,6 +20,7 @@ from sqlalchemy import (
 
 from storage.metadata import tombstones, usage
 from storage.metadata.database import insert_if_absent, insert_row
+from storage.metadata.prepared import Prepared
 from storage.metadata.sights import Sight
 from storage.metadata.tables import blobs, manifest_references, manifests, repositories, repository_blobs
 
@@ -49,18 +49,37 @@ class LeasedBlob:
 
 
 _COLUMNS = [blobs.c[name] for name in BlobRecord.__slots__]
-_BY_DIGEST = select(*_COLUMNS).where(blobs.c.digest == bindparam("digest"))
-_LINKED = (
+_by_digest = select(*_COLUMNS).where(blobs.c.digest == bindparam("digest"))
+_BY_DIGEST = Prepared(_by_digest)
+_linked = (
     select(*_COLUMNS)
     .join(repository_blobs, repository_blobs.c.blob_id == blobs.c.id)
-    .where(repository_blobs.c.repository_id == bindparam("repository_id"), blobs.c.digest == bindparam("digest"))
+    .where(repository_blobs.c.repository_id == bindparam("repository_id"))
 )
-_LEASED = _LINKED.add_columns(repository_blobs.c.leased_at)
+_LINKED = Prepared(_linked.where(blobs.c.digest == bindparam("digest")))
+_LEASED = Prepared(_linked.where(blobs.c.digest == bindparam("digest")).add_columns(repository_blobs.c.leased_at))
+_SIZES = Prepared(
+    _linked.with_only_columns(blobs.c.digest, blobs.c.size).where(
+        blobs.c.damage.is_(None), blobs.c.digest.in_(bindparam("digests", expanding=True))
+    )
+)
+_IS_LINK = repository_blobs.c.repository_id == bindparam("repository"), repository_blobs.c.blob_id == bindparam("blob")
+_leased = case((repository_blobs.c.leased_at.is_(None), None), else_=bindparam("now"))
+_REFRESH = Prepared(update(repository_blobs).where(*_IS_LINK).values(leased_at=_leased))
+_IS_MARKED = blobs.c.id == bindparam("blob"), blobs.c.unlinked_at.is_not(None)
+_UNMARK = Prepared(update(blobs).where(*_IS_MARKED).values(unlinked_at=None))
+_named = select(manifest_references.c.digest).where(manifest_references.c.manifest_id == bindparam("manifest"))
+_KEEP_NAMED = Prepared(
+    update(repository_blobs)
+    .where(repository_blobs.c.repository_id == bindparam("repository"), repository_blobs.c.leased_at.is_not(None))
+    .where(repository_blobs.c.blob_id.in_(select(blobs.c.id).where(blobs.c.digest.in_(_named))))
+    .values(leased_at=None)
+)
 
 
 def find(tx: Connection, digest: str) -> BlobRecord | None:
     """By digest alone: for committing uploads only, never for answering a client."""
-    row = tx.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+    row = _BY_DIGEST.row(tx, digest=digest)
     return BlobRecord(*row) if row else None
 
 
@@ -80,14 +99,14 @@ def named(tx: Connection, locations: Collection[str]) -> set[str]:
 
 
 def find_linked(tx: Connection, repository_id: int, digest: str) -> BlobRecord | None:
-    row = tx.execute(_LINKED, {"repository_id": repository_id, "digest": digest}).one_or_none()
+    row = _LINKED.row(tx, repository_id=repository_id, digest=digest)
     return BlobRecord(*row) if row else None
 
 
 def find_leased(tx: Connection, repository_id: int, digest: str) -> LeasedBlob | None:
     """As `find_linked`, with the lease."""
-    row = tx.execute(_LEASED, {"repository_id": repository_id, "digest": digest}).one_or_none()
-    return LeasedBlob(BlobRecord(*row[:-1]), row.leased_at) if row else None
+    row = _LEASED.row(tx, repository_id=repository_id, digest=digest)
+    return LeasedBlob(BlobRecord(*row[:-1]), row[-1]) if row else None
 
 
 def find_visible(tx: Connection, sight: Sight, digest: str) -> BlobRecord | None:
@@ -96,26 +115,13 @@ def find_visible(tx: Connection, sight: Sight, digest: str) -> BlobRecord | None
         repository_blobs.c.blob_id == blobs.c.id, repositories.c.id == repository_blobs.c.repository_id
     )
     holders = holders.where(sight.shows(repositories.c.project_id))
-    row = tx.execute(_BY_DIGEST.where(holders), {"digest": digest}).one_or_none()
+    row = tx.execute(_by_digest.where(holders), {"digest": digest}).one_or_none()
     return BlobRecord(*row) if row else None
 
 
 def linked_sizes(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
     """Sizes in bytes of those digests that the repository has as blobs in good order."""
-    wanted = list(digests)
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), _BATCH):
-        chosen = (
-            select(blobs.c.digest, blobs.c.size)
-            .join(repository_blobs, repository_blobs.c.blob_id == blobs.c.id)
-            .where(
-                repository_blobs.c.repository_id == repository_id,
-                blobs.c.damage.is_(None),
-                blobs.c.digest.in_(wanted[start : start + _BATCH]),
-            )
-        )
-        found.update((digest, size) for digest, size in tx.execute(chosen))
-    return found
+    return dict(_SIZES.rows(tx, repository_id=repository_id, digests=list(digests)))
 
 
 def add(tx: Connection, digest: str, size: int, location: str, now: int) -> int:
@@ -153,14 +159,12 @@ def link(tx: Connection, repository_id: int, blob_id: int, now: int) -> None:
         refresh(tx, repository_id, blob_id, now)
         return
     usage.charge(tx, repository_id, blob_id)
-    tx.execute(update(blobs).where(blobs.c.id == blob_id, blobs.c.unlinked_at.is_not(None)).values(unlinked_at=None))
+    _UNMARK.run(tx, blob=blob_id)
 
 
 def refresh(tx: Connection, repository_id: int, blob_id: int, now: int) -> bool:
     """Begin the lease anew, where there is one; tells whether the repository still has the blob."""
-    leased = case((repository_blobs.c.leased_at.is_(None), None), else_=now)
-    held = update(repository_blobs).where(*_is_link(repository_id, blob_id)).values(leased_at=leased)
-    return tx.execute(held).rowcount == 1
+    return _REFRESH.run(tx, repository=repository_id, blob=blob_id, now=now) == 1
 
 
 def unlink(tx: Connection, links: Collection[tuple[int, int]], now: int) -> int:
@@ -228,25 +232,13 @@ def bury_unlinked(tx: Connection, delete_after: int, count: int) -> list[int]:
     return list(sizes)
 
 
-def _is_link(repository_id: int, blob_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return repository_blobs.c.repository_id == repository_id, repository_blobs.c.blob_id == blob_id
-
-
 def _is_linked() -> ColumnElement[bool]:
     return exists().where(repository_blobs.c.blob_id == blobs.c.id)
 
 
 def keep_named(tx: Connection, repository_id: int, manifest_id: int) -> None:
     """The blobs that a manifest of the repository names are in use there: no lease decides about them."""
-    tx.execute(
-        update(repository_blobs)
-        .where(
-            repository_blobs.c.repository_id == repository_id,
-            repository_blobs.c.leased_at.is_not(None),
-            repository_blobs.c.blob_id.in_(_named_by(manifest_id)),
-        )
-        .values(leased_at=None)
-    )
+    _KEEP_NAMED.run(tx, repository=repository_id, manifest=manifest_id)
 
 
 def lease_named(tx: Connection, manifest_ids: Collection[int], now: int) -> None:
@@ -268,11 +260,6 @@ def lease_named(tx: Connection, manifest_ids: Collection[int], now: int) -> None
         chosen = tuple_(repository_blobs.c.repository_id, repository_blobs.c.blob_id)
         leased = update(repository_blobs).where(chosen.in_(links[start : start + _PAIRS]))
         tx.execute(leased.values(leased_at=now))
-
-
-def _named_by(manifest_id: int) -> Select[tuple[int]]:
-    digests = select(manifest_references.c.digest).where(manifest_references.c.manifest_id == manifest_id)
-    return select(blobs.c.id).where(blobs.c.digest.in_(digests))
 
 
 def find_user(tx: Connection, repository_id: int, digest: str) -> str | None:

@@ -11,6 +11,7 @@ SQLite and PostgreSQL differ in the modules of their engines and here, and nowhe
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from storage.metadata.errors import (
     DatabaseUnavailable,
     SchemaTooNew,
 )
+from storage.metadata.prepared import Prepared
 
 __all__ = [
     "HEAD",
@@ -172,25 +174,48 @@ class Database:
 
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken; tells whether it was inserted."""
-    statement = upsert(tx, table).values(**values).on_conflict_do_nothing()
-    # Without the option SQLAlchemy keeps the count of updates and deletions only.
-    return tx.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return _insertion_if_absent(tx.dialect.name, table, tuple(values)).run(tx, **values) == 1
 
 
 def put(tx: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]) -> None:
     """Insert a row, or give the row with the same `keys` the other values."""
-    changed = {name: value for name, value in values.items() if name not in keys}
-    tx.execute(upsert(tx, table).values(**values).on_conflict_do_update(index_elements=list(keys), set_=changed))
+    _insertion_or_change(tx.dialect.name, table, tuple(keys), tuple(values)).run(tx, **values)
 
 
 def insert_row(tx: Connection, table: Table, values: Mapping[str, Any]) -> int:
     """Insert a row of a table with an `id` column and return its id."""
-    return int(tx.execute(insert(table).values(**values).returning(table.c.id)).scalar_one())
+    return int(_insertion(table, tuple(values)).value(tx, **values))
 
 
 def insert_many(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, which have the same columns."""
     if rows:
-        tx.execute(insert(table), rows)
+        _insertion_of_many(table, tuple(rows[0])).run_many(tx, rows)
+
+
+# A program has a few dozen of these.
+
+
+@cache
+def _insertion(table: Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table).returning(table.c.id), *columns)
+
+
+@cache
+def _insertion_of_many(table: Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table), *columns)
+
+
+@cache
+def _insertion_if_absent(dialect: str, table: Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(upsert(dialect, table).on_conflict_do_nothing(), *columns)
+
+
+@cache
+def _insertion_or_change(dialect: str, table: Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> Prepared:
+    insertion = upsert(dialect, table)
+    changed = {name: insertion.excluded[name] for name in columns if name not in keys}
+    return Prepared(insertion.on_conflict_do_update(index_elements=list(keys), set_=changed), *columns)
 
 
 def until_nul(text: str) -> str:
@@ -201,9 +226,9 @@ def until_nul(text: str) -> str:
     return text.partition("\0")[0]
 
 
-def upsert(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insertion that can be told what to do when the key is taken."""
-    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def _version(tx: Connection) -> str | None:

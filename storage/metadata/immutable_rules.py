@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, select, update
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.management_tables import immutable_rules
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import tags
 
 
@@ -28,10 +29,12 @@ _FIELDS = {
 _ACTIVE = select(immutable_rules.c.rule).where(
     immutable_rules.c.project_id == bindparam("project"), ~immutable_rules.c.is_disabled
 )
-_AGAINST_MOVE = _ACTIVE.where(
-    exists()
-    .where(tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("tag"))
-    .where(tags.c.manifest_id != bindparam("manifest"))
+_AGAINST_MOVE = Prepared(
+    _ACTIVE.where(
+        exists()
+        .where(tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("tag"))
+        .where(tags.c.manifest_id != bindparam("manifest"))
+    )
 )
 
 
@@ -48,8 +51,8 @@ def list_active(tx: Connection, project_id: int) -> list[str]:
 
 def list_against_move(tx: Connection, project_id: int, repository_id: int, tag: str, manifest_id: int) -> list[str]:
     """The active rules of a project, if the tag points to another manifest than this one; else none matters."""
-    values = {"project": project_id, "repository": repository_id, "tag": tag, "manifest": manifest_id}
-    return list(tx.execute(_AGAINST_MOVE, values).scalars())
+    found = _AGAINST_MOVE.rows(tx, project=project_id, repository=repository_id, tag=tag, manifest=manifest_id)
+    return [rule for (rule,) in found]
 
 
 def find(tx: Connection, project_id: int, rule_id: int) -> RuleRecord | None:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from storage.metadata.database import put
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import login_failures
 
 
@@ -16,8 +17,11 @@ class FailureRecord:
     last_at: int
 
 
+_BY_ORIGIN = Prepared(select(login_failures).where(login_failures.c.origin == bindparam("origin")))
+
+
 def find(tx: Connection, origin: str) -> FailureRecord | None:
-    row = tx.execute(select(login_failures).where(login_failures.c.origin == origin)).one_or_none()
+    row = _BY_ORIGIN.row(tx, origin=origin)
     return FailureRecord(*row) if row else None
 
 

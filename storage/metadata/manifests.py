@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, select, upda
 from storage.metadata import blobs, usage
 from storage.metadata import tags as tag_rows
 from storage.metadata.database import insert_many, insert_row, until_nul
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import manifest_references, manifests, tags
 
 _BATCH = 500
@@ -64,21 +65,28 @@ HAS_SUBJECT = (
 )
 """Whether the manifest is about one in its repository."""
 _HERE = manifests.c.repository_id == bindparam("repository_id")
-_BY_DIGEST = _HEAD.where(_HERE, IS_LIVE, manifests.c.digest == bindparam("digest"))
-_BURIED = select(manifests.c.id).where(_HERE, manifests.c.digest == bindparam("digest"))
-_BY_TAG = _HEAD.join(tags, tags.c.manifest_id == manifests.c.id).where(
-    tags.c.repository_id == bindparam("repository_id"), tags.c.name == bindparam("tag")
+_BY_DIGEST = Prepared(_HEAD.where(_HERE, IS_LIVE, manifests.c.digest == bindparam("digest")))
+_BURIED = Prepared(select(manifests.c.id).where(_HERE, manifests.c.digest == bindparam("digest")))
+_BY_TAG = Prepared(
+    _HEAD.join(tags, tags.c.manifest_id == manifests.c.id).where(
+        tags.c.repository_id == bindparam("repository_id"), tags.c.name == bindparam("tag")
+    )
 )
-_CONTENT = select(manifests.c.content).where(manifests.c.id == bindparam("id"))
+_SIZES = Prepared(
+    select(manifests.c.digest, manifests.c.size).where(
+        _HERE, IS_LIVE, manifests.c.digest.in_(bindparam("digests", expanding=True))
+    )
+)
+_CONTENT = Prepared(select(manifests.c.content).where(manifests.c.id == bindparam("id")))
 
 
 def find(tx: Connection, repository_id: int, digest: str) -> ManifestRecord | None:
-    row = tx.execute(_BY_DIGEST, {"repository_id": repository_id, "digest": digest}).one_or_none()
+    row = _BY_DIGEST.row(tx, repository_id=repository_id, digest=digest)
     return ManifestRecord(*row) if row else None
 
 
 def find_by_tag(tx: Connection, repository_id: int, tag: str) -> ManifestRecord | None:
-    row = tx.execute(_BY_TAG, {"repository_id": repository_id, "tag": tag}).one_or_none()
+    row = _BY_TAG.row(tx, repository_id=repository_id, tag=tag)
     return ManifestRecord(*row) if row else None
 
 
@@ -94,21 +102,12 @@ def find_many(tx: Connection, repository_id: int, digests: Iterable[str]) -> dic
 
 
 def content(tx: Connection, manifest_id: int) -> bytes:
-    return bytes(tx.execute(_CONTENT, {"id": manifest_id}).scalar_one())
+    return bytes(_CONTENT.value(tx, id=manifest_id))
 
 
 def present(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
     """Sizes in bytes of those digests that the repository has as manifests."""
-    wanted = list(digests)
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), _BATCH):
-        chosen = select(manifests.c.digest, manifests.c.size).where(
-            manifests.c.repository_id == repository_id,
-            IS_LIVE,
-            manifests.c.digest.in_(wanted[start : start + _BATCH]),
-        )
-        found.update((digest, size) for digest, size in tx.execute(chosen))
-    return found
+    return dict(_SIZES.rows(tx, repository_id=repository_id, digests=list(digests)))
 
 
 def total_size(tx: Connection, repository_id: int, digests: Iterable[str]) -> int:
@@ -152,7 +151,7 @@ def add(
     One that was deleted comes back. `pushed_at` is when it was made, where that was not now.
     """
     created_at = now if pushed_at is None else pushed_at
-    known: int | None = tx.execute(_BURIED, {"repository_id": repository_id, "digest": digest}).scalar_one_or_none()
+    known: int | None = _BURIED.value(tx, repository_id=repository_id, digest=digest)
     if known is not None:
         back = {"deleted_at": None, "untagged_at": now, "created_at": created_at, "media_type": media_type}
         mend(tx, known, content)
@@ -182,7 +181,7 @@ def add(
     return manifest_id
 
 
-_MEND = (
+_MEND = Prepared(
     update(manifests)
     .where(manifests.c.id == bindparam("manifest_id"), manifests.c.content != bindparam("whole"))
     .values(content=bindparam("whole"))
@@ -191,7 +190,7 @@ _MEND = (
 
 def mend(tx: Connection, manifest_id: int, content: bytes) -> None:
     """Give a manifest the content of its digest again, where it has lost it."""
-    tx.execute(_MEND, {"manifest_id": manifest_id, "whole": content})
+    _MEND.run(tx, manifest_id=manifest_id, whole=content)
 
 
 def set_media_type(tx: Connection, manifest_id: int, media_type: str) -> None:

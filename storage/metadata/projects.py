@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from storage.metadata import blobs
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
+from storage.metadata.prepared import Prepared
 from storage.metadata.repositories import IS_KNOWN
 from storage.metadata.sights import Sight, held_by
 from storage.metadata.tables import members, projects, repositories, repository_blobs, users
@@ -33,35 +34,35 @@ class ProjectRecord:
 
 
 _COLUMNS = [projects.c[name] for name in ProjectRecord.__slots__]
-_BY_NAME = select(*_COLUMNS).where(projects.c.name == bindparam("name"))
-_BY_ID = select(*_COLUMNS).where(projects.c.id == bindparam("id"))
+_BY_NAME = Prepared(select(*_COLUMNS).where(projects.c.name == bindparam("name")))
+_BY_ID = Prepared(select(*_COLUMNS).where(projects.c.id == bindparam("id")))
 _OF_USER = held_by(bindparam("user_id"))
 _WITH_ROLES = select(*_COLUMNS, members.c.role).select_from(
     projects.outerjoin(members, and_(members.c.project_id == projects.c.id, _OF_USER))
 )
-_WITH_ROLES_BY_NAME = _WITH_ROLES.where(projects.c.name == bindparam("name"))
-_WITH_ROLES_BY_ID = _WITH_ROLES.where(projects.c.id == bindparam("id"))
+_WITH_ROLES_BY_NAME = Prepared(_WITH_ROLES.where(projects.c.name == bindparam("name")))
+_WITH_ROLES_BY_ID = Prepared(_WITH_ROLES.where(projects.c.id == bindparam("id")))
 
 
 def find(tx: Connection, name: str) -> ProjectRecord | None:
-    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
+    row = _BY_NAME.row(tx, name=name)
     return ProjectRecord(*row) if row else None
 
 
 def find_by_id(tx: Connection, project_id: int) -> ProjectRecord | None:
-    row = tx.execute(_BY_ID, {"id": project_id}).one_or_none()
+    row = _BY_ID.row(tx, id=project_id)
     return ProjectRecord(*row) if row else None
 
 
 def find_with_roles(tx: Connection, name: str, user_id: int | None) -> tuple[ProjectRecord, list[int]] | None:
     """The project and the numbers of the roles that the account has in it, by itself and by its groups."""
-    return _with_roles(tx.execute(_WITH_ROLES_BY_NAME, {"name": name, "user_id": user_id}).all())
+    return _with_roles(_WITH_ROLES_BY_NAME.rows(tx, name=name, user_id=user_id))
 
 
 def find_with_roles_by_id(
     tx: Connection, project_id: int, user_id: int | None
 ) -> tuple[ProjectRecord, list[int]] | None:
-    return _with_roles(tx.execute(_WITH_ROLES_BY_ID, {"id": project_id, "user_id": user_id}).all())
+    return _with_roles(_WITH_ROLES_BY_ID.rows(tx, id=project_id, user_id=user_id))
 
 
 def _with_roles(rows: Sequence[Sequence[Any]]) -> tuple[ProjectRecord, list[int]] | None:

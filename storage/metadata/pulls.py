@@ -43,7 +43,7 @@ def add(tx: Connection, counts: Sequence[PullCount]) -> None:
     """Count pulls; those of manifests that are gone by now are nowhere to be counted."""
     rows = [asdict(each) for each in counts]
     own = select(manifests.c.id, bindparam("at", type_=BigInteger), bindparam("count")).where(_THIS)
-    insertion = upsert(tx, artifact_details).from_select(["manifest_id", "pulled_at", "pull_count"], own)
+    insertion = upsert(tx.dialect.name, artifact_details).from_select(["manifest_id", "pulled_at", "pull_count"], own)
     total = artifact_details.c.pull_count + insertion.excluded.pull_count
     last = func.coalesce(insertion.excluded.pulled_at, artifact_details.c.pulled_at)
     added = insertion.on_conflict_do_update(

@@ -11,6 +11,7 @@ from storage.metadata import usage
 from storage.metadata.database import insert_if_absent, until_nul
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.manifests import IS_LIVE, IS_NAMED
+from storage.metadata.prepared import Prepared
 from storage.metadata.sights import Sight
 from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs, tags
 
@@ -35,14 +36,16 @@ class RepositorySize:
     tags: int
 
 
-_BY_NAME = select(*(repositories.c[name] for name in RepositoryRecord.__slots__)).where(
-    repositories.c.name == bindparam("name")
+_BY_NAME = Prepared(
+    select(*(repositories.c[name] for name in RepositoryRecord.__slots__)).where(
+        repositories.c.name == bindparam("name")
+    )
 )
 IS_KNOWN = repositories.c.manifest_count > literal_column("0")  # as the indexes say it
 
 
 def find(tx: Connection, name: str) -> RepositoryRecord | None:
-    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
+    row = _BY_NAME.row(tx, name=name)
     return RepositoryRecord(*row) if row else None
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.management_tables import robots
+from storage.metadata.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,17 @@ class RobotRecord:
 
 
 _COLUMNS = [robots.c[name] for name in RobotRecord.__slots__]
-_BY_NAME = select(*_COLUMNS).where(robots.c.name == bindparam("name"))
-_BY_ID = select(*_COLUMNS).where(robots.c.id == bindparam("id"))
+_BY_NAME = Prepared(select(*_COLUMNS).where(robots.c.name == bindparam("name")))
+_BY_ID = Prepared(select(*_COLUMNS).where(robots.c.id == bindparam("id")))
 
 
 def find(tx: Connection, name: str) -> RobotRecord | None:
-    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
+    row = _BY_NAME.row(tx, name=name)
     return RobotRecord(*row) if row else None
 
 
 def find_by_id(tx: Connection, robot_id: int) -> RobotRecord | None:
-    row = tx.execute(_BY_ID, {"id": robot_id}).one_or_none()
+    row = _BY_ID.row(tx, id=robot_id)
     return RobotRecord(*row) if row else None
 
 

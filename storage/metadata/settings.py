@@ -6,12 +6,13 @@ from sqlalchemy import Connection, bindparam, select
 
 from storage.metadata.database import put
 from storage.metadata.management_tables import settings
+from storage.metadata.prepared import Prepared
 
-_BY_NAME = select(settings.c.value).where(settings.c.name == bindparam("name"))
+_BY_NAME = Prepared(select(settings.c.value).where(settings.c.name == bindparam("name")))
 
 
 def find(tx: Connection, name: str) -> str | None:
-    value: str | None = tx.execute(_BY_NAME, {"name": name}).scalar_one_or_none()
+    value: str | None = _BY_NAME.value(tx, name=name)
     return value
 
 

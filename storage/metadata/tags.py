@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Text, bindparam, delete, exist
 
 from storage.metadata import tag_changes
 from storage.metadata.database import insert_many, put, until_nul
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import manifests, tags
 from storage.metadata.tables import tag_changes as changes
 
@@ -30,10 +31,10 @@ class TagOf:
 
 
 _IS_THIS = tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("tag")
-_TARGET = select(tags.c.manifest_id).where(*_IS_THIS)
+_TARGET = Prepared(select(tags.c.manifest_id).where(*_IS_THIS))
 _IS_TARGET = manifests.c.id == bindparam("manifest")
-_TAGGED = update(manifests).where(_IS_TARGET).values(untagged_at=None).returning(manifests.c.digest)
-_UNTAGGED = (
+_TAGGED = Prepared(update(manifests).where(_IS_TARGET).values(untagged_at=None).returning(manifests.c.digest))
+_UNTAGGED = Prepared(
     update(manifests)
     .where(_IS_TARGET, ~exists().where(tags.c.manifest_id == manifests.c.id))
     .values(untagged_at=bindparam("now"))
@@ -44,15 +45,15 @@ def point(
     tx: Connection, repository_id: int, name: str, manifest_id: int, now: int, *, user_name: str | None = None
 ) -> bool:
     """Let a tag point to a manifest; tells whether it did not before."""
-    before = tx.execute(_TARGET, {"repository": repository_id, "tag": name}).scalar_one_or_none()
+    before = _TARGET.value(tx, repository=repository_id, tag=name)
     row = {"repository_id": repository_id, "name": name, "manifest_id": manifest_id, "updated_at": now}
     put(tx, tags, ("repository_id", "name"), row)
     if before == manifest_id:
         return False
-    digest = tx.execute(_TAGGED, {"manifest": manifest_id}).scalar_one()
+    digest = _TAGGED.value(tx, manifest=manifest_id)
     tag_changes.add(tx, repository_id, name, digest, user_name=user_name, now=now)
     if before is not None:
-        tx.execute(_UNTAGGED, {"manifest": before, "now": now})
+        _UNTAGGED.run(tx, manifest=before, now=now)
     return True
 
 
@@ -78,7 +79,7 @@ def remove(tx: Connection, repository_id: int, name: str, now: int, *, user_name
     if manifest_id is None:
         return False
     tag_changes.add(tx, repository_id, name, None, user_name=user_name, now=now)
-    tx.execute(_UNTAGGED, {"manifest": manifest_id, "now": now})
+    _UNTAGGED.run(tx, manifest=manifest_id, now=now)
     return True
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import repositories, uploads
 
 
@@ -19,34 +20,43 @@ class UploadRecord:
     expires_at: int
 
 
-_FIND = select(*(uploads.c[name] for name in UploadRecord.__slots__)).where(
-    uploads.c.id == bindparam("id"),
-    uploads.c.repository_id == bindparam("repository_id"),
-    uploads.c.user_id.is_not_distinct_from(bindparam("user_id")),
-    uploads.c.expires_at > bindparam("now"),
+_FIND = Prepared(
+    select(*(uploads.c[name] for name in UploadRecord.__slots__)).where(
+        uploads.c.id == bindparam("id"),
+        uploads.c.repository_id == bindparam("repository_id"),
+        uploads.c.user_id.is_not_distinct_from(bindparam("user_id")),
+        uploads.c.expires_at > bindparam("now"),
+    )
 )
+_ADD = Prepared(insert(uploads), *UploadRecord.__slots__)
+_IS_CLAIMED_SO = uploads.c.id == bindparam("upload"), uploads.c.claim.is_not_distinct_from(bindparam("token"))
+_ADVANCE = Prepared(
+    update(uploads)
+    .where(*_IS_CLAIMED_SO, uploads.c.size == bindparam("old_size"))
+    .values({name: bindparam(f"new_{name}") for name in ("staged", "size", "digest", "expires_at")})
+)
+_FINISH = Prepared(delete(uploads).where(*_IS_CLAIMED_SO))
+_count = select(func.count()).select_from(uploads).where(uploads.c.expires_at > bindparam("now"))
+_COUNT_OF_USER = Prepared(_count.where(uploads.c.user_id == bindparam("user")))
+_COUNT_OF_NOBODY = Prepared(_count.where(uploads.c.user_id.is_(None)))
+_IN_PROJECT = select(repositories.c.id).where(repositories.c.project_id == bindparam("project"))
+_COUNT_IN_PROJECT = Prepared(_count.where(uploads.c.repository_id.in_(_IN_PROJECT)))
 
 
 def find(tx: Connection, upload_id: str, repository_id: int, user_id: int | None, now: int) -> UploadRecord | None:
     """The session, if it is of that repository and account and has not expired."""
-    key = {"id": upload_id, "repository_id": repository_id, "user_id": user_id, "now": now}
-    row = tx.execute(_FIND, key).one_or_none()
+    row = _FIND.row(tx, id=upload_id, repository_id=repository_id, user_id=user_id, now=now)
     return UploadRecord(*row) if row else None
 
 
 def add(tx: Connection, record: UploadRecord) -> None:
-    columns = {name: getattr(record, name) for name in UploadRecord.__slots__}
-    tx.execute(insert(uploads).values(**columns))
+    _ADD.run(tx, **{name: getattr(record, name) for name in UploadRecord.__slots__})
 
 
 def advance(tx: Connection, old: UploadRecord, new: UploadRecord, claim: str | None) -> bool:
     """Move the session on, unless somebody else moved it or claimed it meanwhile (compare and swap)."""
-    moved = (
-        update(uploads)
-        .where(uploads.c.id == old.id, uploads.c.size == old.size, uploads.c.claim.is_not_distinct_from(claim))
-        .values(staged=new.staged, size=new.size, digest=new.digest, expires_at=new.expires_at)
-    )
-    return tx.execute(moved).rowcount == 1
+    new_values = {f"new_{name}": getattr(new, name) for name in ("staged", "size", "digest", "expires_at")}
+    return _ADVANCE.run(tx, upload=old.id, token=claim, old_size=old.size, **new_values) == 1
 
 
 def claim(tx: Connection, upload_id: str, token: str, *, now: int, until: int) -> bool:
@@ -70,8 +80,7 @@ def release(tx: Connection, upload_id: str, token: str) -> None:
 
 def finish(tx: Connection, upload_id: str, claim: str | None) -> bool:
     """Drop a session whose bytes became a blob; tells whether it was there and still claimed so."""
-    finished = delete(uploads).where(uploads.c.id == upload_id, uploads.c.claim.is_not_distinct_from(claim))
-    return tx.execute(finished).rowcount == 1
+    return _FINISH.run(tx, upload=upload_id, token=claim) == 1
 
 
 def remove(tx: Connection, upload_id: str) -> str | None:
@@ -97,15 +106,14 @@ def count(tx: Connection, now: int) -> int:
 def count_of_user(tx: Connection, user_id: int | None, now: int) -> int:
     """How many sessions the account has open; of nobody, how many nobody in particular has."""
     # Not IS NOT DISTINCT FROM, for which PostgreSQL uses no index.
-    own = uploads.c.user_id.is_(None) if user_id is None else uploads.c.user_id == user_id
-    return tx.execute(select(func.count()).select_from(uploads).where(own, uploads.c.expires_at > now)).scalar_one()
+    if user_id is None:
+        return int(_COUNT_OF_NOBODY.value(tx, now=now))
+    return int(_COUNT_OF_USER.value(tx, user=user_id, now=now))
 
 
 def count_in_project(tx: Connection, project_id: int, now: int) -> int:
     """How many sessions are open in a project."""
-    own = select(repositories.c.id).where(repositories.c.project_id == project_id)
-    inside = uploads.c.repository_id.in_(own), uploads.c.expires_at > now
-    return tx.execute(select(func.count()).select_from(uploads).where(*inside)).scalar_one()
+    return int(_COUNT_IN_PROJECT.value(tx, project=project_id, now=now))
 
 
 def list_expired(tx: Connection, now: int, count: int) -> list[str]:

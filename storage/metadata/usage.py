@@ -8,8 +8,9 @@ project's row until the transaction ends: what is found after it is exact.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, ScalarSelect, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs
 
 
@@ -22,7 +23,18 @@ class UsageRecord:
     quota: int | None
 
 
-_OF_REPOSITORY = (
+_own = repositories.alias("own")  # or a query around it that reads the table too would lend it its rows
+_OWNER = select(_own.c.project_id).where(_own.c.id == bindparam("repository")).scalar_subquery()
+_has_another = (
+    exists()
+    .where(repository_blobs.c.blob_id == bindparam("blob"), repository_blobs.c.repository_id != bindparam("repository"))
+    .where(repositories.c.id == repository_blobs.c.repository_id, repositories.c.project_id == _OWNER)
+)
+_NEW_BYTES = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.id == bindparam("blob"), ~_has_another)
+_charge = update(projects).where(projects.c.id == _OWNER)
+_CHARGE_BLOB = Prepared(_charge.values(used_bytes=projects.c.used_bytes + _NEW_BYTES.scalar_subquery()))
+_CHARGE_MANIFEST = Prepared(_charge.values(used_bytes=projects.c.used_bytes + bindparam("bytes")))
+_OF_REPOSITORY = Prepared(
     select(projects.c.name, projects.c.used_bytes, projects.c.quota_bytes)
     .join(repositories, repositories.c.project_id == projects.c.id)
     .where(repositories.c.id == bindparam("repository_id"))
@@ -31,19 +43,13 @@ _OF_REPOSITORY = (
 
 def find(tx: Connection, repository_id: int) -> UsageRecord:
     """That of the repository's project."""
-    return UsageRecord(*tx.execute(_OF_REPOSITORY, {"repository_id": repository_id}).one())
+    (row,) = _OF_REPOSITORY.rows(tx, repository_id=repository_id)
+    return UsageRecord(*row)
 
 
 def charge(tx: Connection, repository_id: int, blob_id: int) -> None:
     """Count a blob that the repository has just got, unless another one of its project has it too."""
-    own = _project_of(repository_id)
-    other = (
-        exists()
-        .where(repository_blobs.c.blob_id == blob_id, repository_blobs.c.repository_id != repository_id)
-        .where(repositories.c.id == repository_blobs.c.repository_id, repositories.c.project_id == own)
-    )
-    size = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.id == blob_id, ~other).scalar_subquery()
-    _add(tx, own, size)
+    _CHARGE_BLOB.run(tx, repository=repository_id, blob=blob_id)
 
 
 def release(tx: Connection, links: Collection[tuple[int, int]]) -> None:
@@ -69,24 +75,24 @@ def release(tx: Connection, links: Collection[tuple[int, int]]) -> None:
 
 def charge_manifest(tx: Connection, repository_id: int, size: int) -> None:
     """Count a manifest of the repository."""
-    _add(tx, _project_of(repository_id), size)
+    _CHARGE_MANIFEST.run(tx, repository=repository_id, bytes=size)
 
 
-_COUNT = (
+_more = (
     update(repositories)
     .where(repositories.c.id == bindparam("repository"))
     .values(manifest_count=repositories.c.manifest_count + bindparam("more"))
 )
-_COUNT_PUSHED = _COUNT.values(updated_at=bindparam("now"))
+_COUNT = Prepared(_more)
+_COUNT_PUSHED = Prepared(_more.values(updated_at=bindparam("now")))
 
 
 def count_manifests(tx: Connection, repository_id: int, more: int, *, now: int | None = None) -> None:
     """Count so many manifests more of a repository, or less; `now` is when it was pushed to."""
-    values = {"repository": repository_id, "more": more}
     if now is None:
-        tx.execute(_COUNT, values)
+        _COUNT.run(tx, repository=repository_id, more=more)
     else:
-        tx.execute(_COUNT_PUSHED, {**values, "now": now})
+        _COUNT_PUSHED.run(tx, repository=repository_id, more=more, now=now)
 
 
 def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
@@ -129,11 +135,6 @@ def correct(tx: Connection, project_id: int) -> int:
     return used
 
 
-def _add(tx: Connection, project_id: int | ScalarSelect[int], size: int | ScalarSelect[int]) -> None:
+def _add(tx: Connection, project_id: int, size: int) -> None:
     own = update(projects).where(projects.c.id == project_id)
     tx.execute(own.values(used_bytes=projects.c.used_bytes + size))
-
-
-def _project_of(repository_id: int) -> ScalarSelect[int]:
-    row = repositories.alias("own")  # or a query around it that reads the table too would lend it its rows
-    return select(row.c.project_id).where(row.c.id == repository_id).scalar_subquery()

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
+from storage.metadata.prepared import Prepared
 from storage.metadata.tables import users
 
 
@@ -31,30 +32,32 @@ class UserRecord:
 
 
 _COLUMNS = [users.c[name] for name in UserRecord.__slots__]
-_BY_NAME = select(*_COLUMNS).where(users.c.name == bindparam("name"))
-_BY_EMAIL = select(*_COLUMNS).where(users.c.email == bindparam("email"))
-_BY_LOGIN = select(*_COLUMNS).where(or_(users.c.name == bindparam("login"), users.c.email == bindparam("login")))
-_BY_ID = select(*_COLUMNS).where(users.c.id == bindparam("id"))
+_BY_NAME = Prepared(select(*_COLUMNS).where(users.c.name == bindparam("name")))
+_BY_EMAIL = Prepared(select(*_COLUMNS).where(users.c.email == bindparam("email")))
+_BY_ID = Prepared(select(*_COLUMNS).where(users.c.id == bindparam("id")))
+_BY_LOGIN = Prepared(
+    select(*_COLUMNS).where(or_(users.c.name == bindparam("login"), users.c.email == bindparam("login")))
+)
 
 
 def find(tx: Connection, name: str) -> UserRecord | None:
-    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
+    row = _BY_NAME.row(tx, name=name)
     return UserRecord(*row) if row else None
 
 
 def find_by_id(tx: Connection, user_id: int) -> UserRecord | None:
-    row = tx.execute(_BY_ID, {"id": user_id}).one_or_none()
+    row = _BY_ID.row(tx, id=user_id)
     return UserRecord(*row) if row else None
 
 
 def find_by_login(tx: Connection, login: str) -> UserRecord | None:
     """The account of that name or, where there is none, of that address; the same work whether or not there is one."""
-    found = [UserRecord(*row) for row in tx.execute(_BY_LOGIN, {"login": login})]
+    found = [UserRecord(*row) for row in _BY_LOGIN.rows(tx, login=login)]
     return min(found, key=lambda user: user.name != login, default=None)
 
 
 def find_by_email(tx: Connection, email: str) -> UserRecord | None:
-    row = tx.execute(_BY_EMAIL, {"email": email}).one_or_none()
+    row = _BY_EMAIL.row(tx, email=email)
     return UserRecord(*row) if row else None
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.management_tables import webhook_policies
+from storage.metadata.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ _FIELDS = {
     "creation_time": Field(webhook_policies.c.created_at, "time"),
     "update_time": Field(webhook_policies.c.updated_at, "time"),
 }
-_ENABLED = (
+_ENABLED = Prepared(
     select(*_COLUMNS)
     .where(webhook_policies.c.project_id == bindparam("project"), webhook_policies.c.is_enabled)
     .order_by(webhook_policies.c.id)
@@ -51,7 +52,7 @@ def list_page(tx: Connection, project_id: int, listing: Listing) -> tuple[list[W
 
 
 def list_enabled(tx: Connection, project_id: int) -> list[WebhookRecord]:
-    return [WebhookRecord(*row) for row in tx.execute(_ENABLED, {"project": project_id})]
+    return [WebhookRecord(*row) for row in _ENABLED.rows(tx, project=project_id)]
 
 
 def find(tx: Connection, webhook_id: int) -> WebhookRecord | None:

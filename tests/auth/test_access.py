@@ -10,6 +10,7 @@ from auth.tokens import Grant
 from storage.metadata import members, projects, users
 from storage.metadata.database import Database, Transaction
 from storage.metadata.users import UserRecord
+from tests.storage.metadata.databases import undone
 
 READ, WRITE = {Action.PULL}, {Action.PULL, Action.PUSH}
 ALL = {*WRITE, Action.DELETE}
@@ -26,11 +27,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def tx(database: Database) -> Iterator[Transaction]:
     """A transaction in a database with a private and a public project; nothing of it is kept."""
-    with database.write() as tx:
+    with undone(database) as tx:
         projects.add(tx, "team", is_public=False, now=1)
         projects.add(tx, "open", is_public=True, now=1)
         yield tx
-        tx.rollback()
 
 
 def make_user(tx: Transaction, name: str, *, admin: bool = False) -> UserRecord:

@@ -7,6 +7,7 @@ import pytest
 from auth import throttle
 from auth.throttle import LONGEST_MS, USUAL, Patience
 from storage.metadata.database import Database, Transaction
+from tests.storage.metadata.databases import undone
 
 START = 1_000_000_000
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -23,9 +24,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def tx(database: Database) -> Iterator[Transaction]:
     """A transaction in an empty database; nothing of it is kept."""
-    with database.write() as tx:
+    with undone(database) as tx:
         yield tx
-        tx.rollback()
 
 
 def fail(tx: Transaction, times: int, account: str = "dev", address: str = HERE, now: int = START) -> None:

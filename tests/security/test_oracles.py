@@ -81,7 +81,7 @@ def watched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
             statements.clear()
             calls.clear()
             ask()
-            return Work(list(statements), Counter(calls))
+            return Work([text for text, _ in statements], Counter(calls))
 
         yield watch
 

@@ -1,10 +1,18 @@
 """What tests, and the processes that they start, do with a database wherever it is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from storage.metadata import projects
 from storage.metadata.database import Database, Transaction
+from storage.metadata.sqlite_engines import sqlite_driver
+
+BROKEN_RULES = (IntegrityError, sqlite_driver().IntegrityError)
+"""What a driver raises for a row that the schema forbids, by SQLAlchemy or without it."""
 
 
 def open_database(address: str) -> Database:
@@ -39,3 +47,15 @@ def robot_row(**values: object) -> dict[str, Any]:
         "updated_at": 1,
     }
     return usual | values
+
+
+class _Undone(Exception):
+    """Ends a transaction of which nothing is to be kept."""
+
+
+@contextmanager
+def undone(database: Database) -> Iterator[Transaction]:
+    """A write transaction of which nothing is kept."""
+    with suppress(_Undone), database.write() as tx:
+        yield tx
+        raise _Undone

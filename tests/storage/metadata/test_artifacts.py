@@ -1,16 +1,16 @@
 """Lists of artifacts and of repositories."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from storage.metadata import artifacts, blobs, deletions, immutable_rules, manifests, repositories, tags, usage
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Filter, Listing
 from storage.metadata.manifests import Nature
 from storage.metadata.sights import Sight
+from tests.storage.metadata.databases import undone
+from tests.storage.metadata.statements import noted
 from tests.storage.metadata.test_queries import make_manifest, make_project
 
 HEX = "0" * 64
@@ -20,9 +20,8 @@ SUBJECT = f"sha256:{HEX}"
 @pytest.fixture
 def tx(shared: Database) -> Iterator[Transaction]:
     """A transaction in an empty database; nothing of it is kept."""
-    with shared.write() as tx:
+    with undone(shared) as tx:
         yield tx
-        tx.rollback()
 
 
 @pytest.fixture
@@ -177,16 +176,9 @@ def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_dele
 
 def plans(tx: Transaction, work: Callable[[], object]) -> list[str]:
     """How SQLite goes about the queries of some work."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_others: object) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(tx, "before_cursor_execute", note)
-    try:
+    with noted(lambda connection: connection is tx) as seen:
         work()
-    finally:
-        event.remove(tx, "before_cursor_execute", note)
+    assert seen
     return [row[3] for query, values in seen for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)]
 
 

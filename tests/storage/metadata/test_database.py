@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from storage.metadata import database as module
 from storage.metadata import projects, sqlite_engines, tables
 from storage.metadata.database import Database, DatabaseBusy, DatabaseError, DatabaseFull, Transaction
 from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
-from tests.storage.metadata.databases import add, names, open_database
+from tests.storage.metadata.databases import BROKEN_RULES, add, names, open_database
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,13 +72,13 @@ def test_exit_in_the_middle_of_a_statement_is_an_exit_and_leaves_nothing_of_it(d
 
 
 def test_row_that_is_there_already_is_the_drivers_error_and_undoes_all(database: Database) -> None:
-    with pytest.raises(IntegrityError), database.write() as tx:
+    with pytest.raises(BROKEN_RULES), database.write() as tx:
         add(tx, "team", "team")
     assert names(database) == []
 
 
 def test_database_error_shows_no_values(database: Database) -> None:
-    with pytest.raises(IntegrityError) as raised, database.write() as tx:
+    with pytest.raises(BROKEN_RULES) as raised, database.write() as tx:
         add(tx, "very-secret", "very-secret")
     assert "very-secret" not in str(raised.value)
 
@@ -107,7 +107,7 @@ def test_threads_write_one_after_the_other(database: Database) -> None:
 
 
 def test_foreign_keys_hold(database: Database) -> None:
-    with pytest.raises(IntegrityError), database.write() as tx:
+    with pytest.raises(BROKEN_RULES), database.write() as tx:
         tx.exec_driver_sql("INSERT INTO members (project_id, user_id, role) VALUES (99, 99, 1)")
 
 
@@ -294,7 +294,7 @@ def test_statement_that_is_wrong_is_the_drivers_error(database: Database) -> Non
 def kill_after(address: str, name: str, *, committed: bool) -> None:
     """Have a process killed that adds a project: after it has committed, or before."""
     script = (
-        "import os, signal, sys; from tests.storage.metadata.databases import add, open_database\n"
+        "import os, signal, sys; from tests.storage.metadata.databases import BROKEN_RULES, add, open_database\n"
         "with open_database(sys.argv[1]).write() as tx:\n"
         "    add(tx, sys.argv[2])\n"
         f"{'' if committed else '    '}os.kill(os.getpid(), signal.SIGKILL)"

@@ -11,15 +11,15 @@ from storage.metadata.management_tables import artifact_details
 from storage.metadata.pulls import PullCount
 from storage.metadata.tables import repositories
 from storage.metadata.tables import tags as tags_table
+from tests.storage.metadata.databases import undone
 from tests.storage.metadata.test_queries import make_manifest, make_project, make_repository
 
 
 @pytest.fixture
 def tx(shared: Database) -> Iterator[Transaction]:
     """A transaction in an empty database; nothing of it is kept."""
-    with shared.write() as tx:
+    with undone(shared) as tx:
         yield tx
-        tx.rollback()
 
 
 def pulled(tx: Transaction, manifest: int) -> tuple[int, int] | None:

@@ -24,14 +24,14 @@ from storage.metadata.sights import Sight
 from storage.metadata.tables import facts
 from storage.metadata.tables import members as members_table
 from storage.metadata.uploads import UploadRecord
+from tests.storage.metadata.databases import undone
 
 
 @pytest.fixture
 def tx(shared: Database) -> Iterator[Transaction]:
     """A transaction in an empty database; nothing of it is kept."""
-    with shared.write() as tx:
+    with undone(shared) as tx:
         yield tx
-        tx.rollback()
 
 
 def make_project(tx: Transaction, name: str, *, public: bool = False) -> int:
