@@ -174,6 +174,10 @@ def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_dele
     assert counted() == [1]
 
 
+LISTED = {"LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"}
+"""How the values of a list come to a statement that is compiled once."""
+
+
 def plans(tx: Transaction, work: Callable[[], object]) -> list[str]:
     """How SQLite goes about the queries of some work."""
     with noted(lambda connection: connection is tx) as seen:
@@ -194,5 +198,5 @@ def test_what_is_asked_for_by_digest_takes_no_look_at_the_whole_repository(datab
             lambda: artifacts.list_accessories(tx, [1, 2]),
         ):
             for plan in plans(tx, work):
-                assert plan.startswith("SEARCH")
+                assert plan.startswith("SEARCH") or plan in LISTED
                 assert "ix_manifests_listed" not in plan
