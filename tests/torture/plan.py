@@ -57,14 +57,19 @@ CHECKS = (
     Check(
         8,
         "clean-up against pushes",
-        ("torture/test_cleaning.py", "core/test_cleaning.py", "core/test_nodes.py::test_blob_that_is_deleted"),
+        (
+            "torture/test_cleaning.py",
+            "torture/test_space.py",
+            "core/test_cleaning.py",
+            "core/test_nodes.py::test_blob_that_is_deleted",
+        ),
     ),
     Check(
         9,
         "damaged bytes",
         ("torture/test_damage.py", "http/test_blobs.py::test_damaged", "core/test_checking.py", "core/test_scrub.py"),
     ),
-    Check(10, "errors of the disk", ("torture/test_failing_disks.py::test_push_on_a_failing", "core/test_commits.py")),
+    Check(10, "errors of the disk", ("torture/test_failing_disks.py::test_push_", "core/test_commits.py")),
     Check(
         11,
         "forged tokens and malformed passwords",

@@ -1,5 +1,6 @@
 """A disk that reports errors or is full: nothing is acknowledged that is not kept, and the server outlives it."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -8,6 +9,8 @@ import httpx
 import pytest
 
 from storage.digest import Digest
+from tests.cli.running import COVE, environment
+from tests.torture.amounts import some
 from tests.torture.faults import RENAME, SYNC, injected
 from tests.torture.media import mounted
 from tests.torture.pushes import (
@@ -21,6 +24,7 @@ from tests.torture.pushes import (
     put_manifest,
 )
 from tests.torture.servers import Server, Start, start
+from tests.torture.verdicts import fsck, settled
 
 # Errors
 
@@ -58,6 +62,30 @@ def test_push_on_a_failing_disk_is_refused_pulls_go_on_and_the_retry_succeeds(
     server.kill()
     with serve().client() as client:
         ledger.verify(client)
+
+
+@pytest.mark.timeout(some(120, 900))
+@pytest.mark.parametrize(("calls", "error"), [(SYNC, "EIO"), ("pwrite64", "ENOSPC"), (RENAME, "EROFS")])
+def test_push_that_meets_one_error_anywhere_is_whole_or_refused_and_succeeds_when_it_is_tried_again(
+    serve: Start, strace: str, calls: str, error: str
+) -> None:
+    server, ledger, whole, rounds = serve(), Ledger("library/once"), 0, some(4, 21)
+    for number in range(1, rounds + 1):
+        with server.client(event_hooks={"response": [cut_short]}) as client:
+            with injected(strace, server, calls, f"error={error}:when={number}"), suppress(httpx.TransportError):
+                ledger.push(client, f"n{number}", 50_000)
+                whole += 1
+            ledger.verify(client)
+            ledger.push(client, f"n{number}", 50_000)
+            ledger.verify(client)
+    assert whole < rounds
+    assert fsck(server.data, "--read", "--rate", "1GiB")["problems"] == 0
+
+
+def cut_short(response: httpx.Response) -> None:
+    """An answer that the server failed is like a lost connection: nothing was promised."""
+    if response.status_code in (503, 507):
+        raise httpx.RemoteProtocolError(f"{response.status_code}")
 
 
 # A full disk
@@ -114,6 +142,25 @@ def test_disk_full_of_blobs_refuses_more_and_everything_else_goes_on(full: Serve
         ledger.delete(client, early)
         ledger.verify(client)
     assert "Traceback" not in full.log.read_text()
+
+
+def test_disk_full_of_images_has_room_again_when_they_are_deleted_and_cleaned_up(full: Server) -> None:
+    ledger = Ledger("library/full")
+    with full.client() as client:
+        kept_image = ledger.push(client, "kept", MIB)
+        pushed = [ledger.push(client, f"n{number}", 3 * MIB) for number in range(9)]
+        fill_with_blobs(client)
+        for image in pushed:
+            ledger.delete(client, image)
+        ledger.blobs.clear()  # those of images are held to account with them; the others may go
+        command = [*COVE, "gc", "--free-now", "--data", str(full.data)]
+        settings = environment(gc_grace_seconds="0")
+        freed = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+        assert freed.returncode == 0, freed.stderr
+        assert pull_image(client, "library/full", kept_image) == kept_image
+        for number in range(8):
+            ledger.push(client, f"again{number}", 3 * MIB)
+    settled(full, ledger)
 
 
 def test_cancelled_upload_frees_its_space_even_if_there_is_no_room_for_a_record(full: Server) -> None:
