@@ -23,10 +23,13 @@ from registry.api.routing import ManagementRoutes
 from registry.api.rules import management_rules
 from registry.config import Config
 from registry.core.admissions import UploadLimits
+from registry.core.artifacts import Artifacts
 from registry.core.blobs import Blobs
 from registry.core.cleaning import Cleaning, Rules, renewal
+from registry.core.files import Files
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
+from registry.core.layers import Layers
 from registry.core.manifests import Manifests
 from registry.core.natures import fill_in
 from registry.core.presence import must_be_here, serving
@@ -76,6 +79,7 @@ ADMINISTRATOR = "admin"
 SWEEP_SECONDS = 60 * 60
 SCRUB_SECONDS = 60
 PULLS_SECONDS = 10
+LAYERS_SECONDS = 1
 READING_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
@@ -247,6 +251,8 @@ def _parts(config: Config) -> Parts:
     database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
     keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
     issuer = TokenIssuer(keys.current(), reload=keys.current)
+    blobs = Blobs(database, store, access)
+    layers = Layers(database, blobs)
     return Parts(
         config,
         database,
@@ -258,6 +264,8 @@ def _parts(config: Config) -> Parts:
         Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
         Projects(database, store, quota=config.quota_bytes, access=access),
         Pulls(database),
+        layers,
+        Files(database, Artifacts(database, blobs), layers),
     )
 
 
@@ -341,6 +349,7 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
         Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds, cleaning.stop),
         Job(sweep.run, SWEEP_SECONDS),
         Job(parts.pulls.flush, PULLS_SECONDS),
+        Job(parts.layers.read_waiting, LAYERS_SECONDS, parts.layers.stop),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
         Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),
         *workers(parts, cleanliness, metrics),

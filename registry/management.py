@@ -6,6 +6,7 @@ from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
 from registry.api.audit import AuditEndpoints
 from registry.api.browsers import BrowserEndpoints
+from registry.api.files import FileEndpoints
 from registry.api.groups import GroupEndpoints
 from registry.api.icons import IconEndpoints
 from registry.api.immutable_rules import ImmutableRuleEndpoints
@@ -82,6 +83,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
         repositories=RepositoryEndpoints(Repositories(database, access=parts.access)),
         artifacts=ArtifactEndpoints(artifacts, ArtifactChanges(database), parts.gate),
         additions=AdditionEndpoints(Additions(database, artifacts), artifacts),
+        files=FileEndpoints(parts.files),
         icons=IconEndpoints(),
         immutable_rules=ImmutableRuleEndpoints(ImmutableRules(database)),
         retentions=RetentionEndpoints(Retention(database), parts.gate),

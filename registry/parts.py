@@ -11,7 +11,9 @@ from registry.callers import Callers
 from registry.config import Config
 from registry.core.artifacts import Artifacts
 from registry.core.blobs import Blobs
+from registry.core.files import Files
 from registry.core.gate import Gate
+from registry.core.layers import Layers
 from registry.core.new_projects import NewProjects
 from registry.core.overviews import Overviews
 from registry.core.projects import Projects
@@ -36,6 +38,8 @@ class Parts:
     accounts: Accounts
     projects: Projects
     pulls: Pulls
+    layers: Layers
+    files: Files
 
     @property
     def sessions(self) -> Sessions:

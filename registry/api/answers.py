@@ -5,6 +5,7 @@ A scalar that is zero or empty is left out (`omit_defaults` of a model); lists s
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -12,6 +13,8 @@ from starlette.responses import Response
 
 from registry.web import Call
 from storage.metadata.listings import Listing
+
+Item = TypeVar("Item")
 
 NEVER = "0001-01-01T00:00:00.000Z"
 """The time of what has not happened."""
@@ -41,7 +44,18 @@ def created(call: Call, *path: object, content: object | None = None) -> Respons
 
 def listed(call: Call, listing: Listing, items: Sequence[object], total: int) -> Response:
     """A page of a list, with how many there are and where the pages beside it are."""
-    response = shown(list(items))
+    return paged(call, listing, list(items), total)
+
+
+def part_of(listing: Listing, items: Sequence[Item]) -> Sequence[Item]:
+    """The page of a list that is in memory as a whole."""
+    start = (max(listing.page, 1) - 1) * listing.size
+    return items[start : start + listing.size] if listing.size else items
+
+
+def paged(call: Call, listing: Listing, content: object, total: int) -> Response:
+    """What has a page of a list in it, as `listed` tells of one."""
+    response = shown(content)
     response.headers["X-Total-Count"] = str(total)
     links = _links(call, listing, total)
     if links:

@@ -79,5 +79,8 @@ QUERY: Mapping[str, tuple[Mapping[str, object], str]] = {
     "tag": (_TEXT, "A tag to give; as often as there are tags."),
     "n": ({"type": "integer", "minimum": 0}, "How many at most."),
     "last": (_TEXT, "The item before the first one of the answer."),
+    "path": (_TEXT, "A folder of the image, without a slash at its ends; its root when it is not given."),
+    "layer": (_NUMBER, "The number of a layer, from 0 on: what that one changed is told in place of a folder."),
+    "with": (_TEXT, "The other artifact of the repository: a tag or a digest."),
     "artifactType": (_TEXT, "Only referrers of this type."),
 }

@@ -19,11 +19,11 @@ _TIMES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 def parse_listing(query: Mapping[str, str]) -> Listing:
     """Raises `BadQuery`, and `PageSizeTooLarge` for pages of more than 100."""
-    size = _number(query, "page_size", DEFAULT_SIZE)
+    size = parse_number(query, "page_size", DEFAULT_SIZE)
     if size > MOST:
         raise PageSizeTooLarge("page_size in query should be less than or equal to 100")
     sort = tuple(name.strip() for name in query.get("sort", "").split(",") if name.strip())
-    return Listing(parse_filters(query.get("q", "")), sort, _number(query, "page", 1), size)
+    return Listing(parse_filters(query.get("q", "")), sort, parse_number(query, "page", 1), size)
 
 
 def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
@@ -91,7 +91,8 @@ def _bound(text: str) -> str | None:
     return bare or None
 
 
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
+def parse_number(query: Mapping[str, str], name: str, default: int) -> int:
+    """A query parameter that is a whole number. Raises `BadQuery`."""
     text = query.get(name, "")
     if not text:
         return default

@@ -12,6 +12,7 @@ from registry.api.allowlists import AllowlistEndpoints
 from registry.api.artifacts import ArtifactEndpoints
 from registry.api.audit import AuditEndpoints
 from registry.api.browsers import BrowserEndpoints
+from registry.api.files import FileEndpoints
 from registry.api.groups import GroupEndpoints
 from registry.api.icons import IconEndpoints
 from registry.api.immutable_rules import ImmutableRuleEndpoints
@@ -63,6 +64,7 @@ class ManagementEndpoints:
     repositories: RepositoryEndpoints
     artifacts: ArtifactEndpoints
     additions: AdditionEndpoints
+    files: FileEndpoints
     icons: IconEndpoints
     immutable_rules: ImmutableRuleEndpoints
     retentions: RetentionEndpoints
@@ -296,6 +298,8 @@ def _artifacts(to: ManagementEndpoints) -> list[Rule]:
         on("GET", f"{ARTIFACT}/accessories", to.artifacts.accessories, needs=InProject("accessory:list")),
         on("GET", f"{addition}/vulnerabilities", reports, needs=InProject("artifact-addition:read")),
         on("GET", f"{addition}/sbom", reports, needs=InProject("artifact-addition:read")),
+        on("GET", f"{addition}/files", to.files.index, needs=InProject("artifact-addition:read")),
+        on("GET", f"{addition}/difference", to.files.difference, needs=InProject("artifact-addition:read")),
         on("GET", addition + "/{addition}", to.additions.get, needs=InProject("artifact-addition:read")),
         on("GET", "/icons/{digest}", to.icons.get, needs=Entry.ANYBODY),
     ]

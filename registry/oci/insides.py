@@ -56,9 +56,14 @@ class Line:
     hidden: str = ""
 
 
+def layers_of(manifest: bytes) -> list[Layer]:
+    """The layers that a stored manifest names, the lowest first."""
+    return msgspec.json.decode(manifest, type=_Manifest).layers or []
+
+
 def steps_of(manifest: bytes, config: bytes) -> list[Step]:
     """The steps of a build, the first one first; layers alone where the config tells of another number of them."""
-    layers = msgspec.json.decode(manifest, type=_Manifest).layers or []
+    layers = layers_of(manifest)
     history = _read(config, _History()).history or []
     if sum(not done.empty_layer for done in history) != len(layers):
         return [Step("", layer) for layer in layers]

@@ -36,6 +36,7 @@ from storage.metadata.tables import (
     clean_ups,
     facts,
     generations,
+    layer_indexes,
     leases,
     login_failures,
     manifests,
@@ -57,12 +58,14 @@ RECORDS = [table for table in metadata.sorted_tables if table is not generations
 # What is about staged places and objects of one blob store, and means nothing beside another.
 _OF_A_STORE = frozenset({uploads, tombstones})
 
-# What means nothing any more when it comes back later: beside the same store, and beside another one.
-PASSING: Tables = frozenset({uploads, leases})
+# What means nothing any more when it comes back later, or is made anew: beside the same store, and beside another one.
+PASSING: Tables = frozenset({uploads, leases, layer_indexes})
 PASSING_OR_OF_A_STORE: Tables = PASSING | _OF_A_STORE
 
 # What changes all the time, and is no loss, or never changes without something that is compared.
-_UNIMPORTANT = frozenset({uploads, leases, tombstones, login_failures, clean_ups, facts, artifact_details})
+_UNIMPORTANT = frozenset(
+    {uploads, leases, layer_indexes, tombstones, login_failures, clean_ups, facts, artifact_details}
+)
 _UNIMPORTANT_COLUMNS = frozenset(
     {
         blobs.c.checked_at,

@@ -159,6 +159,16 @@ blobs = Table(
     sqlite_autoincrement=True,
 )
 
+# What is in a layer, packed (`registry.oci.layers`); null where the layer cannot be read, for that reason.
+layer_indexes = Table(
+    "layer_indexes",
+    metadata,
+    Column("blob_id", Id, reference("blobs.id"), primary_key=True),
+    Column("entries", Integer, nullable=False),
+    Column("content", LargeBinary),
+    Column("reason", Text),
+)
+
 # A repository has a blob only by such a link: content is never reachable by its digest alone.
 repository_blobs = Table(
     "repository_blobs",

@@ -31,9 +31,13 @@ from registry.oci.manifests import Manifest
 from registry.oci.names import Reference, RepositoryName, parse_project, parse_tag
 from registry.oci.paging import next_link, parse_count
 from registry.oci.ranges import parse_content_range, parse_range
+from registry.oci.tars import BLOCK, Entry, read_entries
+from registry.oci.trees import merge
+from registry.oci.unpacking import LayerUnreadable, unpack
 from registry.origins import Origin
 from registry.values import networks
 from storage.digest import Digest, InvalidDigest
+from tests.oci.tar_files import sealed
 
 PROXIES = networks("127.0.0.0/8,::1")
 
@@ -193,6 +197,21 @@ def project(content: bytes) -> None:
     assert RepositoryName.parse(f"{name}/a").project == name
 
 
+def tar(content: bytes) -> None:
+    """A layer; what looks like a header gets its right checksum, or changed ones would all be refused for that."""
+    found = list(read_entries(unpack([_sealed(content)])))
+    for entry in found:
+        assert all(part not in ("", ".", "..") for part in entry.path.split("/")) or entry == Entry("", "opaque")
+    tree = merge([found, found])
+    assert tree.root.total == merge([found]).root.total
+    assert sum(entry.size for entry in found) * 2 == tree.root.total + sum(layer.wasted for layer in tree.layers)
+
+
+def _sealed(content: bytes) -> bytes:
+    blocks = [content[start : start + BLOCK] for start in range(0, len(content), BLOCK)]
+    return b"".join(sealed(block) if block[257:262] == b"ustar" and len(block) == BLOCK else block for block in blocks)
+
+
 TARGETS: dict[str, Target] = {
     "project": Target(project, (NameInvalid,)),
     "repository": Target(repository, (NameInvalid,)),
@@ -212,4 +231,5 @@ TARGETS: dict[str, Target] = {
     "settings": Target(settings, (ConfigError,)),
     "page": Target(page, (PageInvalid,)),
     "cursor": Target(cursor),
+    "tar": Target(tar, (LayerUnreadable,)),
 }
