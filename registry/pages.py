@@ -1,20 +1,26 @@
 """The admin page, put together."""
 
+from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
+from registry.core.deletions import Deletions
 from registry.core.insides import Insides
 from registry.core.members import Memberships
 from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
+from registry.core.restoring import Restoring
+from registry.core.tags import Tags
 from registry.parts import Parts
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
+from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.pages import Pages
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.rules import Screens
 from registry.ui.sign_in import SignInScreens
+from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
 
 
@@ -27,6 +33,8 @@ def screens(parts: Parts, pages: Pages) -> Screens:
     """Its screens, each with the rules behind it."""
     database, access = parts.database, parts.access
     audit, repositories = Audit(database, access), Repositories(database, access=access)
+    changes = ArtifactChanges(database)
+    deletions = Deletions(database, keep_ms=parts.config.keep_deleted_seconds * 1000)
     artifacts, people = parts.artifacts, People(database)
     return Screens(
         assets=pages.assets,
@@ -38,5 +46,8 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         users=UserScreens(pages, people),
         accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins),
         repositories=RepositoryScreens(pages, repositories, artifacts),
+        deletions=DeletionScreens(pages, artifacts, changes, deletions),
+        restoring=RestoringScreens(pages, deletions, Restoring(database, sparse=parts.config.sparse_manifests)),
+        tags=TagScreens(pages, Tags(database), changes),
         artifacts=ArtifactScreens(pages, Insides(database, artifacts)),
     )

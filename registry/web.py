@@ -146,6 +146,10 @@ class Call:
         """The first value of a field of the form, or nothing."""
         return self.secret(name).strip()
 
+    def all(self, name: str) -> Sequence[str]:
+        """The values of a field of the form, or in a form that only asks, of the query."""
+        return self.fields.get(name) or self.request.query_params.getlist(name)
+
     def secret(self, name: str) -> str:
         """As `form`, to the letter."""
         return field_of(self.fields, name)

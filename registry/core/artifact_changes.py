@@ -1,6 +1,6 @@
 """Deleting, copying and tagging artifacts: what belongs to an artifact goes with it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,6 +47,22 @@ class ArtifactChanges:
             record = must_exist(tx, repository, reference)
             remove(tx, actor, repository, record, self._clock())
 
+    def delete_all(self, actor: Actor, repository: Repository, digests: Sequence[Digest]) -> int:
+        """As `delete`, several at once or none; an index may be among them with what it names.
+
+        Gives the time, in milliseconds, by which `Restoring.restore_deletion` finds them.
+        """
+        with self._database.write() as tx:
+            now = self._clock()
+            left = [must_exist(tx, repository, Reference(digest=digest)) for digest in digests]
+            while left:
+                # Where all are named by something that stays, the first of them tells so.
+                for record in [each for each in left if not artifacts.is_named(tx, each.id)] or left[:1]:
+                    if artifacts.find(tx, record.id):
+                        remove(tx, actor, repository, record, now)
+                left = [each for each in left if artifacts.find(tx, each.id)]
+        return now
+
     def copy(self, actor: Actor, source: Repository, reference: Reference, target: Repository) -> None:
         """Have the artifact in another repository too, with its tags, what it names and what is about it.
 
@@ -68,14 +84,17 @@ class ArtifactChanges:
             copied = partial(events.resources_of, tx, copying.source.id, root.id, root.digest)
             events.announce_artifacts(tx, events.PUSHED, copying.target, copied, operator=actor.name, at=now)
 
-    def tag(self, actor: Actor, repository: Repository, reference: Reference, name: str) -> None:
+    def tag(
+        self, actor: Actor, repository: Repository, reference: Reference, name: str, *, moves: bool = False
+    ) -> None:
         """Give an artifact one more tag. Raises `NameUnknown`, `ManifestUnknown`, and `Conflict` for a tag that there
-        is.
+        is; with `moves` it comes from where it is, or `TagImmutable` is raised.
         """
         with self._database.write() as tx:
             record = must_exist(tx, repository, reference)
-            if tags.find_many(tx, record.repository_id, [name]):
+            if not moves and tags.find_many(tx, record.repository_id, [name]):
                 raise Conflict(f"tag {name} already exists under the repository {record.repository}")
+            must_be_movable(tx, repositories.must_exist(tx, repository), name, record.id)
             tags.point(tx, record.repository_id, name, record.id, self._clock(), user_name=actor.name or None)
             _record(tx, actor, repository, "create", tag=name)
 
@@ -98,25 +117,27 @@ def remove(tx: Transaction, actor: Actor, repository: Repository, record: Artifa
     if artifacts.is_named(tx, record.id):
         raise StillReferenced("the deleting artifact is referenced by others")
     row = repositories.must_exist(tx, repository)
-    doomed = _doomed(tx, row.id, record)
-    for manifest_id in doomed:
+    going = doomed(tx, row.id, {record.id: record.digest})
+    for manifest_id in going:
         must_lose_no_tag(tx, row, manifest_id)
     gone = partial(events.resources_of, tx, row.id, record.id, record.digest)
     events.announce_artifacts(tx, events.DELETED, row, gone, operator=actor.name, at=now)
-    for manifest_id in doomed:
+    for manifest_id in going:
         manifest_rows.delete_softly(tx, manifest_id, now, user_name=actor.name or None)
     _record(tx, actor, repository, "delete", artifact=record.digest)
 
 
-def _doomed(tx: Transaction, repository_id: int, record: ArtifactRecord) -> list[int]:
-    """The artifact, what is about it, and what has no tag and is named by nothing else; and so on for each of them."""
-    found, new = {record.id: record.digest}, {record.id: record.digest}
+def doomed(tx: Transaction, repository_id: int, chosen: Mapping[int, str]) -> dict[int, str]:
+    """Artifacts, by ids with their digests, and what goes with them: what is about them, and what has no tag and is
+    named by nothing else; and so on for each of these.
+    """
+    found = new = dict(chosen)
     while new:
         about = artifacts.list_accessories(tx, new)
         next_ones = {each.id: each.digest for each in about} | artifacts.list_only_named_by(tx, repository_id, found)
         new = {manifest_id: digest for manifest_id, digest in next_ones.items() if manifest_id not in found}
-        found |= new
-    return list(found)
+        found = found | new
+    return found
 
 
 def _kin(tx: Transaction, repository_id: int, root: ManifestRecord) -> Collection[ManifestRecord]:

@@ -83,16 +83,33 @@ class Restoring:
         Raises `NotFound` for what never was, and `Conflict` for what was cleaned up, lacks content or is not deleted.
         """
         with self._database.write() as tx:
-            now = self._clock()
             row = must_have_existed(tx, repository)
             chosen = _with_kin(tx, row.id, _must_be_left(tx, row, str(digest)))
             if not chosen:
                 raise Conflict(f"manifest {digest} of repository '{row.name}' is not deleted")
-            missing = self._bring_back(tx, row.id, chosen, now, force=force)
-            lost = _tags_lost_with(tx, row.id, chosen)
-            left = _set_anew(tx, row.id, lost)
-            back = {name: tag for name, tag in lost.items() if name not in left}
-            _set_tags(tx, row, back, now, actor)
+            return self._restore(tx, actor, row, chosen, force=force)
+
+    def restore_deletion(self, actor: Actor, repository: Repository, time: int) -> Restored:
+        """Bring back what was deleted at exactly that time, in milliseconds, as `restore_manifest` does each of it.
+
+        Raises `NotFound` for a repository that never was, and `Conflict` where nothing of it is left to restore.
+        """
+        with self._database.write() as tx:
+            row = must_have_existed(tx, repository)
+            chosen = deletions.list_at(tx, row.id, time)
+            if not chosen:
+                raise Conflict(f"nothing is left to restore of what repository '{row.name}' lost then")
+            return self._restore(tx, actor, row, chosen, force=False)
+
+    def _restore(
+        self, tx: Transaction, actor: Actor, row: RepositoryRecord, chosen: Sequence[StoredManifest], *, force: bool
+    ) -> Restored:
+        now = self._clock()
+        missing = self._bring_back(tx, row.id, chosen, now, force=force)
+        lost = _tags_lost_with(tx, row.id, chosen)
+        left = _set_anew(tx, row.id, lost)
+        back = {name: tag for name, tag in lost.items() if name not in left}
+        _set_tags(tx, row, back, now, actor)
         return Restored(
             [each.digest for each in chosen], {name: tag.digest for name, tag in back.items()}, sorted(left), missing
         )

@@ -1,7 +1,10 @@
 """From what a handler found to the page that a browser shows."""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 THEME_COOKIE, THEMES = "theme", ("light", "dark")
 _NOTE_COOKIE = "note"
+_RESTORING = re.compile(rf"{PAGES}/r/[a-z0-9/._-]+/-/restore")
 _YEAR = 365 * 24 * 60 * 60
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -35,6 +39,23 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie, Accept-Language",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What takes back what a note tells of: a form with these fields, for the address of what restores."""
+
+    address: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A marked sentence about `name` for the next page."""
+
+    text: str
+    name: str
+    undo: Undo | None
 
 
 class Pages:
@@ -57,11 +78,12 @@ class Pages:
         }
         return self._rendered(request, template, status, common | values)
 
-    def go(self, call: Call, address: str, note: str = "", *, name: object = "") -> Response:
+    def go(self, call: Call, address: str, note: str = "", *, name: object = "", undo: Undo | None = None) -> Response:
         """On to another page, on which a marked sentence is shown; `name` is of what was changed."""
         response = RedirectResponse(quote(address, safe="/:?&=%+@~-._#"), 303)
         if note:
-            text = urlsafe_b64encode(json.dumps([note, {"name": str(name)}]).encode())
+            told = [note, str(name), [undo.address, dict(undo.fields)] if undo else None]
+            text = urlsafe_b64encode(json.dumps(told).encode())
             self.keep(call.request, response, _NOTE_COOKIE, text.decode(), 60)
         return response
 
@@ -143,10 +165,21 @@ def _environment(language: str) -> "Environment":
     return made
 
 
-def _note(request: Request) -> tuple[str, dict[str, str]] | None:
-    """What the page before this one wants to be told. A browser may send anything: only what is marked is shown."""
+def _note(request: Request) -> Note | None:
+    """What the page before this one wants to be told. A browser may send anything: only what is marked is shown, and
+    nothing is offered but to restore.
+    """
     try:
-        text, values = json.loads(urlsafe_b64decode(request.cookies[_NOTE_COOKIE]))
+        text, name, undo = json.loads(urlsafe_b64decode(request.cookies[_NOTE_COOKIE]))
+        if text not in MARKED or not isinstance(name, str):
+            return None
+        return Note(text, name, _undo(*undo) if undo else None)
     except (KeyError, ValueError, TypeError):
         return None
-    return (text, values) if text in MARKED and isinstance(values, dict) and "name" in values else None
+
+
+def _undo(address: str, fields: Mapping[str, str]) -> Undo:
+    """Raises `ValueError` for anything else."""
+    if not _RESTORING.fullmatch(address) or not all(isinstance(text, str) for text in fields.values()):
+        raise ValueError(address)
+    return Undo(address, fields)

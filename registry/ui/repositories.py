@@ -8,7 +8,7 @@ from registry.errors import NotFound, TagImmutable
 from registry.oci.names import RepositoryName
 from registry.ui.languages import marked
 from registry.ui.lists import listing_of, shown
-from registry.ui.pages import Pages
+from registry.ui.pages import Pages, Undo
 from registry.web import PAGES, Call
 
 
@@ -19,11 +19,17 @@ class RepositoryScreens:
         self._artifacts = artifacts
 
     def get(self, call: Call) -> Response:
+        """Of one that holds nothing any more, what can be restored; for those who may."""
         repository = repository_of(call)
+        try:
+            listed = self._repositories.get(repository)
+        except NotFound:
+            if "repository:push" not in call.permissions:
+                raise
+            return self._pages.go(call, f"{address_of(repository)}/-/deleted")
         listing = listing_of(call, contains="tags", sort=("-push_time",))
         found = shown(call, self._artifacts.page(repository, listing, Wanted(accessories=True)))
         newest = next((tag.dates.name for each in found.items for tag in each.tags), None)
-        listed = self._repositories.get(repository)
         return self._pages.show(call, "repository.html", repository=listed, list=found, newest=newest)
 
     def ask_delete(self, call: Call) -> Response:
@@ -42,11 +48,17 @@ class RepositoryScreens:
             f"{PAGES}/projects/{call.project.name}",
             marked("Repository %(name)s was deleted."),
             name=repository.name,
+            undo=Undo(f"{address_of(repository)}/-/restore", {}),
         )
 
     def _asked(self, call: Call, error: str) -> Response:
         listed = self._repositories.get(repository_of(call))
         return self._pages.show(call, "delete_repository.html", 422 if error else 200, repository=listed, error=error)
+
+
+def address_of(repository: Repository) -> str:
+    """Of its page."""
+    return f"{PAGES}/r/{repository.name}"
 
 
 def repository_of(call: Call) -> Repository:

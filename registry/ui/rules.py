@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
+from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.sign_in import SignInScreens
+from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
 from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
 
@@ -25,6 +27,9 @@ class Screens:
     activity: ActivityScreens
     repositories: RepositoryScreens
     artifacts: ArtifactScreens
+    deletions: DeletionScreens
+    restoring: RestoringScreens
+    tags: TagScreens
     users: UserScreens
     accounts: AccountScreens
 
@@ -73,10 +78,26 @@ def _projects(to: Screens) -> list[Rule]:
 
 def _repositories(to: Screens) -> list[Rule]:
     repository = "/r/{project_name}/{repository:path}"
-    artifact = f"{repository}/-/artifacts/{{reference}}"
+    artifact, tag = f"{repository}/-/artifacts/{{reference}}", f"{repository}/-/tags/{{tag}}"
+    several = f"{repository}/-/delete-artifacts"
+    may_restore = InProject("repository:push")
     return [
         on("GET", f"{repository}/-/delete", to.repositories.ask_delete, needs=InProject("repository:delete")),
         on("POST", f"{repository}/-/delete", to.repositories.delete, needs=InProject("repository:delete")),
+        on("GET", several, to.deletions.ask_artifacts, needs=InProject("artifact:delete")),
+        on(
+            "POST",
+            f"{repository}/-/delete-artifacts",
+            to.deletions.delete_artifacts,
+            needs=InProject("artifact:delete"),
+        ),
+        on("GET", f"{repository}/-/deleted", to.restoring.index, needs=may_restore),
+        on("POST", f"{repository}/-/restore", to.restoring.restore, needs=may_restore),
+        on("GET", f"{tag}/delete", to.deletions.ask_tag, needs=InProject("tag:delete")),
+        on("POST", f"{tag}/delete", to.deletions.delete_tag, needs=InProject("tag:delete")),
+        on("GET", f"{tag}/history", to.tags.history, needs=may_restore),
+        on("GET", f"{artifact}/new-tag", to.tags.ask, needs=InProject("tag:create")),
+        on("POST", f"{artifact}/new-tag", to.tags.add, needs=InProject("tag:create")),
         on("GET", f"{artifact}/{{part}}", to.artifacts.download, needs=InProject("artifact:read")),
         on("GET", artifact, to.artifacts.get, needs=InProject("artifact:read")),
         on("GET", repository, to.repositories.get, needs=InProject("artifact:list")),

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, exists
 
 from storage.metadata import blobs as blob_rows
 from storage.metadata import usage
+from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.tables import (
     blobs,
     manifest_references,
@@ -152,6 +153,61 @@ def list_lost_tags(tx: Connection, repository_id: int) -> list[RemovedTag]:
     """The tags that were removed and not set again, and whose manifests are still there, deleted or not."""
     steps = _steps(repository_id)
     return _removed(tx, repository_id, steps, steps.c.following.is_(None), manifests.c.id.is_not(None))
+
+
+def page_lost_tags(tx: Connection, repository_id: int, since: int, listing: Listing) -> tuple[list[RemovedTag], int]:
+    """A page of the tags that were removed since that time and not set again, and whose manifests are still there,
+    deleted or not, the last ones first; and how many there are. Raises `BadFilter`.
+    """
+    removed, before, later = (tag_changes.alias(name) for name in ("removed", "before", "later"))
+    own = before.c.repository_id == repository_id, before.c.tag == removed.c.tag, before.c.id < removed.c.id
+    digest = select(before.c.digest).where(*own).order_by(before.c.id.desc()).limit(1).scalar_subquery()
+    set_again = exists().where(
+        later.c.repository_id == repository_id, later.c.tag == removed.c.tag, later.c.id > removed.c.id
+    )
+    target = and_(manifests.c.repository_id == repository_id, manifests.c.digest == digest)
+    chosen = (
+        select(
+            removed.c.tag,
+            manifests.c.digest,
+            removed.c.changed_at,
+            removed.c.user_name,
+            manifests.c.id,
+            manifests.c.deleted_at,
+        )
+        .select_from(removed)
+        .join(manifests, target)
+        .where(removed.c.repository_id == repository_id, removed.c.digest.is_(None))
+        .where(removed.c.changed_at >= since, ~set_again)
+    )
+    fields = {
+        "name": Field(removed.c.tag),
+        "deletion_time": Field(removed.c.changed_at, "time"),
+        "id": Field(removed.c.id, "number"),
+    }
+    rows, total = fetch(tx, chosen, fields, listing, usual=("-deletion_time", "-id"))
+    return [RemovedTag(*row) for row in rows], total
+
+
+def list_tagless(tx: Connection, repository_id: int, count: int) -> list[StoredManifest]:
+    """Up to `count` deleted manifests that had no tag when they were deleted, and that nothing deleted names or is the
+    subject of; the last ones first.
+    """
+    parent, subject = manifests.alias("parent"), manifests.alias("subject")
+    named = (
+        exists()
+        .where(manifest_references.c.repository_id == repository_id, manifest_references.c.is_manifest)
+        .where(manifest_references.c.digest == manifests.c.digest, parent.c.id == manifest_references.c.manifest_id)
+        .where(parent.c.deleted_at.is_not(None))
+    )
+    about = exists().where(
+        subject.c.repository_id == repository_id,
+        subject.c.digest == manifests.c.subject,
+        subject.c.deleted_at.is_not(None),
+    )
+    chosen = select(*_COLUMNS).where(_is_here(repository_id), manifests.c.untagged_at < manifests.c.deleted_at)
+    newest = chosen.where(~named, ~about).order_by(manifests.c.deleted_at.desc(), manifests.c.id.desc()).limit(count)
+    return [StoredManifest(*row) for row in tx.execute(newest)]
 
 
 def list_repositories(tx: Connection, *, after: str, count: int) -> list[DeletedRepository]:

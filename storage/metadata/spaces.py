@@ -1,5 +1,6 @@
 """What takes up space: what could be freed, and why the rest stays."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, exists, false, func, not_, or_, select, text, true
@@ -57,6 +58,25 @@ def count_kept(tx: Connection, after: int, until: int) -> Kept:
     sizes = {kind: int(size) for kind, size in tx.execute(sums.group_by(text("kind")))}
     shared = sizes.get(3, 0)
     return Kept(sizes.get(0, 0) + shared, sizes.get(1, 0), sizes.get(2, 0), shared)
+
+
+def size_only_of(tx: Connection, repository_id: int, manifest_ids: Collection[int]) -> int:
+    """Bytes of the distinct blobs that these manifests of a repository name, and no others that are not deleted do, in
+    whichever repository.
+    """
+    own, naming, other = repository_blobs.alias("own"), manifest_references.alias("naming"), manifests.alias("other")
+    named = select(manifest_references.c.digest).where(
+        manifest_references.c.manifest_id.in_(manifest_ids), ~manifest_references.c.is_manifest
+    )
+    elsewhere = (
+        exists()
+        .where(repository_blobs.c.blob_id == blobs.c.id, naming.c.digest == blobs.c.digest)
+        .where(naming.c.repository_id == repository_blobs.c.repository_id, other.c.id == naming.c.manifest_id)
+        .where(other.c.deleted_at.is_(None), other.c.id.not_in(manifest_ids))
+    )
+    chosen = select(func.coalesce(func.sum(blobs.c.size), 0)).join(own, own.c.blob_id == blobs.c.id)
+    chosen = chosen.where(own.c.repository_id == repository_id, blobs.c.digest.in_(named), ~elsewhere)
+    return int(tx.execute(chosen).scalar_one())
 
 
 def last_blob(tx: Connection) -> int:

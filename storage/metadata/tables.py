@@ -50,7 +50,7 @@ def _of_known(name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=is_known, postgresql_where=is_known)
 
 
-_HAS_NO_KIND, _IS_LIVE = text("kind IS NULL"), text("deleted_at IS NULL")
+_HAS_NO_KIND, _IS_LIVE, _IS_GONE = text("kind IS NULL"), text("deleted_at IS NULL"), text("digest IS NULL")
 
 
 def reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
@@ -253,6 +253,8 @@ tag_changes = Table(
     Column("user_name", Text),
     Column("changed_at", BigInteger, nullable=False),
     Index("ix_tag_changes_tag", "repository_id", "tag", "id"),
+    # For lists of what was removed lately.
+    Index("ix_tag_changes_removed", "repository_id", "changed_at", sqlite_where=_IS_GONE, postgresql_where=_IS_GONE),
     sqlite_autoincrement=True,
 )
 

@@ -10,7 +10,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from registry.config import Config
-from tests.http.serving import PASSWORD, Registry, populate, running
+from storage.digest import Digest
+from tests.http.serving import PASSWORD, Registry, image_manifest, populate, running
 
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = [
@@ -23,6 +24,8 @@ _FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP registry.test 127.0.0.1",
 ]
+_LAYER = b"app1.0" * 1000
+_IMAGE = Digest.of(image_manifest(Digest.of(b"{}"), 2, Digest.of(_LAYER), len(_LAYER)))
 SCREENS = {
     "dashboard": "/ui/",
     "projects": "/ui/projects",
@@ -36,6 +39,11 @@ SCREENS = {
     "delete-project": "/ui/projects/team/delete",
     "repository": "/ui/r/team/app",
     "artifact": "/ui/r/team/app/-/artifacts/1.0",
+    "delete-artifacts": f"/ui/r/team/app/-/delete-artifacts?digest={_IMAGE}",
+    "delete-tag": "/ui/r/team/app/-/tags/1.0/delete",
+    "new-tag": "/ui/r/team/app/-/artifacts/1.0/new-tag",
+    "history": "/ui/r/team/app/-/tags/1.0/history",
+    "deleted": "/ui/r/team/app/-/deleted",
     "delete-repository": "/ui/r/team/app/-/delete",
     "users": "/ui/users",
     "new-user": "/ui/new-user",
@@ -57,6 +65,9 @@ def fill(registry: Registry) -> None:
     for repository, tag in (("app", "1.0"), ("app", "latest"), ("tools/builder-with-a-very-long-name-indeed", "2.1")):
         registry.push_image(f"team/{repository}", tag, layer=f"{repository}{tag}".encode() * 1000)
     registry.push_image("open/web", "3")
+    untagged = registry.push_image("team/app", "0.9", b"untagged")
+    for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
+        assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
 
 
 @contextmanager

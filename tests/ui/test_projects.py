@@ -96,6 +96,10 @@ def test_member_is_added_gets_another_role_and_goes(registry: Registry, browsers
     assert browsers("lim").get("/ui/projects/other").status_code == 404
 
 
+def test_list_with_nothing_in_it_says_so(browsers: Browsers) -> None:
+    assert "Nobody here" in browsers("admin").get("/ui/projects/team/members?q=nobody").text
+
+
 def test_list_is_filtered_and_sorted_by_its_address(browsers: Browsers) -> None:
     page = browsers("admin").get("/ui/projects?sort=-name&q=te").text
     assert "/ui/projects/team" in page
@@ -118,7 +122,9 @@ def test_repository_is_deleted_by_its_name_typed(registry: Registry, browsers: B
     assert mia.send_form("/ui/r/team/going/-/delete", name="going").status_code == 422
     response = mia.send_form("/ui/r/team/going/-/delete", name="team/going")
     assert response.headers["location"] == "/ui/projects/team"
-    assert mia.get("/ui/r/team/going").status_code == 404
+    assert mia.get("/ui/r/team/going").headers["location"] == "/ui/r/team/going/-/deleted"
+    assert browsers("gus").get("/ui/r/team/going").status_code == 404
+    assert mia.get("/ui/r/team/never/-/deleted").status_code == 404
 
 
 def test_dashboard_shows_each_their_own_part(browsers: Browsers) -> None:

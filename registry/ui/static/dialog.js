@@ -5,6 +5,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target === dialog && !dialog.open) dialog.showModal();
 });
 
+// A list that looks for what is new by itself waits while the reader is choosing from it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.id === "list" && document.querySelector("#list :checked")) event.preventDefault();
+});
+
 // Where the session has ended, or the thing is gone, the page that says so is shown as any other.
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.target === dialog) location.assign(event.detail.pathInfo.requestPath);
