@@ -70,6 +70,18 @@ class Artifacts:
             found, total = artifacts.list_of_repository(tx, row.id, listing)
         return self._told(repository.project, found, wanted), total
 
+    def page_by_tag(self, repository: Repository, listing: Listing) -> tuple[list[tuple[ShownTag, Artifact]], int]:
+        """A page of the tags of a repository, each with its artifact, and how many there are; what the configs say is
+        left out. Raises `NotFound`, `BadQuery`.
+        """
+        with self._database.read() as tx, filtered():
+            row = repositories.must_be_known(tx, repository)
+            found, total = artifacts.page_tags_of_repository(tx, row.id, listing)
+            records = artifacts.find_many(tx, {tag.manifest_id for tag in found})
+            told = {each.record.id: each for each in _assembled(tx, records, {}, Wanted(tags=False))}
+            kept = covered(active_rules(tx, repository.project.id), row.name, [tag.name for tag in found])
+        return [(ShownTag(tag, tag.name in kept), told[tag.manifest_id]) for tag in found], total
+
     def page_of_project(
         self, project: ProjectRecord, listing: Listing, wanted: Wanted, *, only_latest: bool = False
     ) -> tuple[list[Artifact], int]:

@@ -129,9 +129,16 @@ class Repositories:
             return repositories.list_page(tx, listing, project_id=project_id)
 
     def get(self, repository: Repository) -> ListedRepository:
-        """Raises `NotFound`."""
+        """With numbers that have to be counted. Raises `NotFound`."""
         with self._database.read() as tx:
-            return must_be_known(tx, repository)
+            listed = repositories.find_listed(tx, must_be_known(tx, repository).id)
+        assert listed is not None, "it was found in this transaction"  # noqa: S101
+        return listed
+
+    def description(self, repository: Repository) -> str:
+        """What it is for, as people said. Raises `NotFound` unless it holds something."""
+        with self._database.read() as tx:
+            return repositories.read_description(tx, must_be_known(tx, repository).id)
 
     def describe(self, actor: Actor, repository: Repository, description: str) -> None:
         """Say what it is for. Raises `NotFound`."""
@@ -146,13 +153,12 @@ class Repositories:
         return found[:count], len(found) > count
 
 
-def must_be_known(tx: Transaction, repository: Repository) -> ListedRepository:
+def must_be_known(tx: Transaction, repository: Repository) -> RepositoryRecord:
     """A repository that holds something. Raises `NotFound`."""
     row = find(tx, repository)
-    listed = repositories.find_listed(tx, row.id) if row else None
-    if listed is None:
+    if row is None or not repositories.holds_manifests(tx, row.id):
         raise NotFound(f"repository {repository.name} not found")
-    return listed
+    return row
 
 
 def _record(tx: Transaction, actor: Actor, operation: str, repository: Repository) -> None:

@@ -1,5 +1,7 @@
 """A repository: its artifacts with their tags."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from registry.core.artifacts import Artifacts, Wanted
@@ -22,15 +24,18 @@ class RepositoryScreens:
         """Of one that holds nothing any more, what can be restored; for those who may."""
         repository = repository_of(call)
         try:
-            listed = self._repositories.get(repository)
+            description = self._repositories.description(repository)
         except NotFound:
             if "repository:push" not in call.permissions:
                 raise
             return self._pages.go(call, f"{address_of(repository)}/-/deleted")
+        show = partial(self._pages.show, call, repository=repository, description=description)
+        if call.query("view") == "tag":
+            tagged = self._artifacts.page_by_tag(repository, listing_of(call))
+            return show("by_tag.html", list=shown(call, tagged))
         listing = listing_of(call, contains="tags", sort=("-push_time",))
-        found = shown(call, self._artifacts.page(repository, listing, Wanted(accessories=True)))
-        newest = next((tag.dates.name for each in found.items for tag in each.tags), None)
-        return self._pages.show(call, "repository.html", repository=listed, list=found, newest=newest)
+        found = self._artifacts.page(repository, listing, Wanted(accessories=True))
+        return show("repository.html", list=shown(call, found))
 
     def ask_delete(self, call: Call) -> Response:
         return self._asked(call, "")

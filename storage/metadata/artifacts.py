@@ -205,6 +205,10 @@ def find(tx: Connection, manifest_id: int) -> ArtifactRecord | None:
     return ArtifactRecord(*row) if row else None
 
 
+def find_many(tx: Connection, manifest_ids: Collection[int]) -> list[ArtifactRecord]:
+    return [ArtifactRecord(*row) for row in tx.execute(_CHOSEN.where(manifests.c.id.in_(manifest_ids)))]
+
+
 def list_tags(tx: Connection, manifest_ids: Collection[int]) -> dict[int, list[TagDates]]:
     """The tags of each of the artifacts that has any, in bytewise order."""
     chosen = select(*(tags.c[name] for name in TagDates.__slots__)).where(tags.c.manifest_id.in_(manifest_ids))
@@ -219,6 +223,13 @@ _TAG_FIELDS = {
     "push_time": Field(tags.c.updated_at, "time"),
     "pull_time": Field(tags.c.pulled_at, "time"),
 }
+
+
+def page_tags_of_repository(tx: Connection, repository_id: int, listing: Listing) -> tuple[list[TagDates], int]:
+    """A page of all tags of a repository and how many it has. Raises `BadFilter`."""
+    chosen = select(*(tags.c[name] for name in TagDates.__slots__)).where(tags.c.repository_id == repository_id)
+    rows, total = fetch(tx, chosen, _TAG_FIELDS, listing, usual=("-push_time", "-name"))
+    return [TagDates(*row) for row in rows], total
 
 
 def page_tags(tx: Connection, manifest_id: int, listing: Listing) -> tuple[list[TagDates], int]:

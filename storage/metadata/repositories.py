@@ -156,6 +156,11 @@ def find_listed(tx: Connection, repository_id: int) -> ListedRepository | None:
     return ListedRepository(*row) if row else None
 
 
+def read_description(tx: Connection, repository_id: int) -> str:
+    text: str = tx.execute(select(repositories.c.description).where(repositories.c.id == repository_id)).scalar_one()
+    return text
+
+
 def describe(tx: Connection, repository_id: int, description: str, now: int) -> None:
     own = repositories.c.id == repository_id
     tx.execute(update(repositories).where(own).values(description=description, updated_at=now))

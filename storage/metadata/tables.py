@@ -50,7 +50,8 @@ def _of_known(name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=is_known, postgresql_where=is_known)
 
 
-_HAS_NO_KIND, _IS_LIVE, _IS_GONE = text("kind IS NULL"), text("deleted_at IS NULL"), text("digest IS NULL")
+_HAS_NO_KIND, _IS_LIVE, _IS_LOST = text("kind IS NULL"), text("deleted_at IS NULL"), text("deleted_at IS NOT NULL")
+_IS_GONE = text("digest IS NULL")
 
 
 def reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
@@ -206,7 +207,8 @@ manifests = Table(
     _marked("manifests", "untagged_at"),
     UniqueConstraint("repository_id", "digest"),
     Index("ix_manifests_subject", "repository_id", "subject", "digest"),
-    # For lists of what is in a repository, the newest first.
+    # For lists of what was deleted from a repository, and of what is in it, the newest first.
+    Index("ix_manifests_lost", "repository_id", "deleted_at", sqlite_where=_IS_LOST, postgresql_where=_IS_LOST),
     Index(
         "ix_manifests_listed",
         "repository_id",
@@ -239,6 +241,8 @@ tags = Table(
     Column("manifest_id", Id, reference("manifests.id"), nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False),
     Column("pulled_at", BigInteger),
+    # For lists of them, the newest first.
+    Index("ix_tags_pushed", "repository_id", "updated_at", "name"),
 )
 
 # What became of each tag: the digest that it pointed to from then on, null when it was removed.

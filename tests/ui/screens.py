@@ -38,6 +38,7 @@ SCREENS = {
     "settings": "/ui/projects/team/settings",
     "delete-project": "/ui/projects/team/delete",
     "repository": "/ui/r/team/app",
+    "by-tag": "/ui/r/team/app?view=tag",
     "artifact": "/ui/r/team/app/-/artifacts/1.0",
     "delete-artifacts": f"/ui/r/team/app/-/delete-artifacts?digest={_IMAGE}",
     "delete-tag": "/ui/r/team/app/-/tags/1.0/delete",

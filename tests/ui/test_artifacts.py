@@ -99,3 +99,32 @@ def test_artifact_of_a_private_project_is_for_its_members(browsers: Browsers, im
     for address in (image, f"{image}/manifest.json", f"{image}/config.json"):
         assert browsers("stan").get(f"/ui/r/team/inside/-/artifacts/{address}").status_code == 404
         assert browsers(None).get(f"/ui/r/team/inside/-/artifacts/{address}").status_code == 303
+
+
+def test_tags_are_listed_each_by_itself_with_filter_order_and_page_in_the_address(
+    registry: Registry, browsers: Browsers
+) -> None:
+    digest = registry.push_image("team/tags", "00", b"tags")
+    repository, admin = "/api/v2.0/projects/team/repositories/tags", registry.client("admin")
+    for number in range(1, 27):
+        path = f"{repository}/artifacts/{digest}/tags"
+        assert admin.post(path, json={"name": f"{number:02}"}).status_code == 201
+    browser, base = browsers("gus"), "/ui/r/team/tags?view=tag"
+    page = browser.get(f"{base}&sort=name").text
+    assert ">00</a>" in page
+    assert ">25</a>" not in page
+    assert 'href="?sort=name&amp;view=tag&amp;page=2"' in page
+    assert ">26</a>" in browser.get(f"{base}&sort=name&page=2").text
+    assert ">26</a>" in browser.get(base).text  # the newest first
+    assert 'class="name" href="/ui/r/team/tags/-/artifacts/07">07</a>' in browser.get(f"{base}&q=7").text
+    assert "Nothing matches" in browser.get(f"{base}&q=none").text
+    assert "/history" not in page
+    assert "/ui/r/team/tags/-/tags/01/history" in browsers("dev").get(f"{base}&sort=name").text
+
+
+def test_repository_without_a_tag_says_so(registry: Registry, browsers: Browsers) -> None:
+    digest = registry.push_image("team/tagless", "1")
+    path = f"/api/v2.0/projects/team/repositories/tagless/artifacts/{digest}/tags/1"
+    assert registry.client("admin").delete(path).status_code == 200
+    assert "No tags" in browsers("gus").get("/ui/r/team/tagless?view=tag").text
+    assert digest.hex[:12] in browsers("gus").get("/ui/r/team/tagless").text
