@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from auth import throttle
+from auth import setup, throttle
 from auth.access import Actor
 from auth.basic import BadCredentials, Credentials
 from auth.passwords import PasswordChecker, hash_password, is_outdated
@@ -147,8 +147,18 @@ class Accounts:
         actor = claim.actor
         if actor and actor.key:
             self._mark_used(actor.key)
-        elif actor and actor.user and is_outdated(actor.user.password_hash):
-            self._renew_hash(actor.user, credentials.password)
+        elif actor and actor.user:
+            self._note_password(actor.user, credentials.password)
+
+    def _note_password(self, user: UserRecord, password: str) -> None:
+        if is_outdated(user.password_hash):
+            self._renew_hash(user, password)
+        if user.is_admin:
+            with self._database.read() as tx:
+                is_offered = setup.is_offered(tx)
+            if is_offered:
+                with self._database.write() as tx:
+                    setup.withdraw(tx)
 
     def _mark_used(self, key: AccessTokenRecord) -> None:
         now = self._clock()

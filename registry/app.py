@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan
 
+from auth import setup
 from auth.access import Access
 from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
@@ -86,9 +87,12 @@ _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 @dataclass(frozen=True, slots=True)
 class FirstStart:
-    """The data was made just now. `admin_password` is the administrator's, where it was made up."""
+    """The data was made just now. `admin_password` is the administrator's, where it was made up, and `setup_secret` is
+    that of the link by which another is chosen.
+    """
 
     admin_password: str | None
+    setup_secret: str | None = None
 
 
 def prepare(config: Config) -> FirstStart | None:
@@ -220,9 +224,10 @@ def _first_start(database: Database, config: Config) -> FirstStart | None:
         now = now_ms()
         signing_keys.add(tx, key.kid, key.private_pem, now)
         project_rows.add(tx, DEFAULT_PROJECT, is_public=True, now=now, quota=config.quota_bytes)
-        if password_hash:
-            users.add(tx, ADMINISTRATOR, password_hash, is_admin=True, now=now)
-    return FirstStart(None if config.admin_password else password)
+        if password_hash is None:
+            return FirstStart(None if config.admin_password else password)
+        user = users.add(tx, ADMINISTRATOR, password_hash, is_admin=True, now=now)
+        return FirstStart(None) if config.admin_password else FirstStart(password, setup.offer(tx, user))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,11 @@ class Listening:
         return self._public_authority or _authority(self._local_host, self.port)
 
     @property
+    def page(self) -> str:
+        """Where a browser finds the registry."""
+        return self.public_url or self.url
+
+    @property
     def insecure_address(self) -> str | None:
         """What other machines must be told to use without TLS; None when there is TLS, or nobody else can connect."""
         if self.tls or (self.public_url or "").startswith("https:") or (self._is_loopback and not self.public_url):
@@ -56,9 +61,17 @@ def ready_line(listening: Listening) -> str:
     return f"Cove is ready at {listening.url}"
 
 
-def first_start(listening: Listening, data: Path | None, password: str | None, *, weak: bool = False) -> str:
+def first_start(
+    listening: Listening,
+    data: Path | None,
+    password: str | None,
+    *,
+    weak: bool = False,
+    setup_secret: str | None = None,
+) -> str:
     """The welcome: shown once, because the password is. None says that the administrator's was given by a setting;
-    `weak` that it is one that a user could not choose. `data` is the folder that was made, if one was.
+    `weak` that it is one that a user could not choose. `data` is the folder that was made, if one was; `setup_secret`
+    is that of the link by which another password is chosen.
     """
     kept = f"{password}   (shown this once: keep it now)" if password else "as given in COVE_ADMIN_PASSWORD"
     if weak:
@@ -70,13 +83,22 @@ This is the first start{made}.
   Administrator   admin
   Password        {kept}
   Public project  library   (everybody may pull from it)
-
+{_setup_note(listening, setup_secret)}
 Push a first image:
 
   docker login {listening.address} -u admin
   docker tag hello-world {listening.address}/library/hello:1
   docker push {listening.address}/library/hello:1
 {_insecure_note(listening)}"""
+
+
+def _setup_note(listening: Listening, secret: str | None) -> str:
+    if secret is None:
+        return ""
+    return f"""
+Set up the registry: {listening.page}/ui/setup?token={secret}
+There, once, a password of your own can be chosen, until the one above is used.
+"""
 
 
 def _insecure_note(listening: Listening) -> str:

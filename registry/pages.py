@@ -3,6 +3,7 @@
 from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
 from registry.core.deletions import Deletions
+from registry.core.first_passwords import FirstPasswords
 from registry.core.insides import Insides
 from registry.core.members import Memberships
 from registry.core.people import People
@@ -19,6 +20,7 @@ from registry.ui.pages import Pages
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.rules import Screens
+from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
@@ -40,6 +42,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         assets=pages.assets,
         dashboards=DashboardScreens(pages, parts.overviews, parts.projects, audit),
         sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
+        setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),
         projects=ProjectScreens(pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database)),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),

@@ -109,7 +109,8 @@ def _greet(config: Config, port: int, first: FirstStart | None) -> None:
     if first and not config.ephemeral:
         weak = config.admin_password is not None and is_weak(config.admin_password)
         made = config.data.absolute() if config.uses_data else None
-        click.echo(first_start(listening, made, first.admin_password, weak=weak))
+        secret = first.setup_secret
+        click.echo(first_start(listening, made, first.admin_password, weak=weak, setup_secret=secret))
     click.echo(ready_line(listening))
     sys.stdout.flush()
 

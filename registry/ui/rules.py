@@ -11,6 +11,7 @@ from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
+from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
@@ -22,6 +23,7 @@ class Screens:
     assets: Assets
     dashboards: DashboardScreens
     sign_in: SignInScreens
+    setups: SetupScreens
     projects: ProjectScreens
     members: MemberScreens
     activity: ActivityScreens
@@ -46,6 +48,8 @@ def page_rules(to: Screens) -> list[Rule]:
         on("GET", "/static/{name}", to.assets.get, needs=Entry.ANYBODY),
         on("GET", "/sign-in", to.sign_in.get, needs=Entry.GUEST),
         on("POST", "/sign-in", to.sign_in.post, needs=Entry.ANYBODY, hashes=True),
+        on("GET", "/setup", to.setups.get, needs=Entry.ANYBODY),
+        on("POST", "/setup", to.setups.post, needs=Entry.ANYBODY, hashes=True),
         on("POST", "/sign-out", to.sign_in.out, needs=Entry.ANYBODY),
         on("POST", "/preferences", to.sign_in.prefer, needs=Entry.ANYBODY),
         on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),

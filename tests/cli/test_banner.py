@@ -46,6 +46,14 @@ def test_first_start_shows_the_password_the_project_and_three_commands() -> None
     ]
 
 
+def test_link_to_set_it_up_is_that_which_a_browser_here_or_elsewhere_can_open() -> None:
+    text = first_start(listening("127.0.0.1"), DATA, "Passw0rd", setup_secret="abc")
+    assert "Set up the registry: http://127.0.0.1:5000/ui/setup?token=abc\n" in text
+    text = first_start(listening("127.0.0.1", public_url="https://cove.example"), DATA, "Passw0rd", setup_secret="abc")
+    assert "Set up the registry: https://cove.example/ui/setup?token=abc\n" in text
+    assert "Set up" not in first_start(listening("127.0.0.1"), DATA, "Passw0rd")
+
+
 def test_password_from_the_setting_is_not_shown() -> None:
     assert "as given in COVE_ADMIN_PASSWORD" in first_start(listening("127.0.0.1"), DATA, None)
 

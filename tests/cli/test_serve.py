@@ -55,7 +55,10 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_password_is_printed_at_the_first_start_only_and_it_works(serve: Serve, tmp_path: Path) -> None:
     first = serve("--data", "registry")
+    [link] = [line.removeprefix("Set up the registry: ") for line in first.shown if line.startswith("Set up")]
+    assert httpx.get(link).status_code == 200
     assert first.sign_in("admin", first.password) == 200
+    assert httpx.get(link).status_code == 404
     assert f"This is the first start: {tmp_path / 'registry'} was made." in first.shown
     assert first.stop() == 0
     second = serve("--data", "registry")
