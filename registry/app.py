@@ -269,6 +269,7 @@ def _parts(config: Config) -> Parts:
         Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
         Projects(database, store, quota=config.quota_bytes, access=access),
         Pulls(database),
+        cleaning_rules(config),
         layers,
         Files(database, Artifacts(database, blobs), layers),
     )
@@ -344,8 +345,7 @@ def _blob_folder(config: Config) -> Path | None:
 def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
     """Background work; what has no interval is not done."""
     config, database, store = parts.config, parts.database, parts.store
-    cleanliness = cleaning_rules(config)
-    cleaning = Cleaning(database, store, cleanliness)
+    cleaning = Cleaning(database, store, parts.cleanliness)
     sweep = Sweep(database, store, expiry_seconds=config.upload_expiry_seconds)
     scrub = Scrub(database, store, bytes_per_second=config.scrub_bytes_per_second, count=metrics.count_scrubbed)
     data = config.data if config.uses_data else None
@@ -357,6 +357,6 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
         Job(parts.layers.read_waiting, LAYERS_SECONDS, parts.layers.stop),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
         Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),
-        *workers(parts, cleanliness, metrics),
+        *workers(parts, metrics),
     ]
     return [job for job in jobs if job.seconds]

@@ -10,6 +10,8 @@ from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.core.restoring import Restoring
+from registry.core.spaces import Spaces
+from registry.core.system_jobs import clean_ups
 from registry.core.tags import Tags
 from registry.parts import Parts
 from registry.ui.artifacts import ArtifactScreens
@@ -22,6 +24,7 @@ from registry.ui.repositories import RepositoryScreens
 from registry.ui.rules import Screens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
+from registry.ui.storage import StorageScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
 
@@ -46,6 +49,13 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         projects=ProjectScreens(pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database)),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
+        storage=StorageScreens(
+            pages,
+            Spaces(database, parts.cleanliness),
+            parts.overviews,
+            clean_ups(database),
+            by_itself=parts.config.gc_seconds,
+        ),
         users=UserScreens(pages, people),
         accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins),
         repositories=RepositoryScreens(pages, repositories, artifacts),

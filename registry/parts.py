@@ -11,6 +11,7 @@ from registry.callers import Callers
 from registry.config import Config
 from registry.core.artifacts import Artifacts
 from registry.core.blobs import Blobs
+from registry.core.cleaning import Rules
 from registry.core.files import Files
 from registry.core.gate import Gate
 from registry.core.layers import Layers
@@ -26,7 +27,9 @@ from storage.metadata.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`blob_folder` is where the blobs are on a disk, None where they are elsewhere."""
+    """`blob_folder` is where the blobs are on a disk, None where they are elsewhere; `cleanliness` says how long things
+    stay.
+    """
 
     config: Config
     database: Database
@@ -38,6 +41,7 @@ class Parts:
     accounts: Accounts
     projects: Projects
     pulls: Pulls
+    cleanliness: Rules
     layers: Layers
     files: Files
 

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from registry.config import Config
 from registry.core.audit import Audit
-from registry.core.cleaning import Rules
 from registry.core.executions import GARBAGE_COLLECTION, PURGE_AUDIT_LOG, RETENTION, SLACK, WEBHOOK
 from registry.core.retention import announce_end, plan
 from registry.core.schedules import Schedules
@@ -23,10 +22,10 @@ from registry.parts import Parts
 from storage.metadata.database import Database
 
 
-def workers(parts: Parts, rules: Rules, metrics: Metrics) -> list[Job]:
-    """What begins the work that is due, and what does it. `rules` are those of cleaning up."""
+def workers(parts: Parts, metrics: Metrics) -> list[Job]:
+    """What begins the work that is due, and what does it."""
     database = parts.database
-    clean_ups = CleanUps(database, parts.store, rules, metrics.count_cleaned)
+    clean_ups = CleanUps(database, parts.store, parts.cleanliness, metrics.count_cleaned)
     return [
         Job(Schedules(database, {RETENTION: plan}).begin_due, LOOK_SECONDS),
         _job(Worker(database, {GARBAGE_COLLECTION: clean_ups.run})),

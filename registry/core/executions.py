@@ -108,6 +108,7 @@ class Run:
         with self.database.write(durable=False) as tx:
             if not executions.hold(tx, self.task, until=now + LEASE_MS):
                 raise Interrupted("the run was stopped")
+            self._tell(tx)
 
     def finish(self, status: str, message: str = "") -> None:
         """End it with what came of it."""
@@ -125,6 +126,9 @@ class Run:
     def _note(self, tx: Transaction) -> None:
         log = (self.task.log + "".join(self.lines))[-_LOG_LIMIT:]
         executions.note(tx, self.task, attributes=json.dumps(self.attributes), log=log)
+        self._tell(tx)
+
+    def _tell(self, tx: Transaction) -> None:
         if self.results:
             executions.set_attributes(tx, self.execution.id, json.dumps(self.parameters | self.results))
 

@@ -78,7 +78,9 @@ class SystemJobs:
 
 
 def clean_ups(database: Database) -> SystemJobs:
-    """Cleaning up; `workers` is for Harbor's clients, and changes nothing."""
+    """Cleaning up; `workers` is for Harbor's clients, and changes nothing. With `free_now` also what was deleted goes
+    that could be restored.
+    """
     return SystemJobs(database, GARBAGE_COLLECTION, _clean_up)
 
 
@@ -91,6 +93,7 @@ def _clean_up(wanted: Mapping[str, Any]) -> Attributes:
         "delete_untagged": _flag(wanted, "delete_untagged"),
         "dry_run": _flag(wanted, "dry_run"),
         "workers": _whole(wanted, "workers", _MOST_WORKERS, usual=1),
+        **({"free_now": True} if _flag(wanted, "free_now") else {}),
     }
 
 

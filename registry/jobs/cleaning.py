@@ -74,20 +74,19 @@ class CleanUps:
         rules = self.rules
         if run.parameters["delete_untagged"]:
             rules = replace(rules, untagged=rules.grace if rules.untagged is None else min(rules.grace, rules.untagged))
+        if run.parameters.get("free_now"):
+            rules = replace(rules, at_once=True, reading=0)
         if run.parameters["dry_run"]:
             freed = Preview(self.database, rules).freed()
             run.log(f"would free {size_text(freed.freed_bytes)}: {_sum(freed)}")
         else:
             freed = self._clean(run, rules)
             run.log(f"freed {size_text(freed.freed_bytes)}: {_sum(freed)}")
-        run.results |= {
-            "freed_space": freed.freed_bytes,
-            "purged_blobs": freed.blobs,
-            "purged_manifests": freed.manifests,
-        }
+        _tell(run, freed)
 
     def _clean(self, run: Run, rules: Rules) -> Freed:
-        def reached(_freed: Freed) -> None:
+        def reached(freed: Freed) -> None:
+            _tell(run, freed)
             run.must_go_on()
 
         try:
@@ -98,6 +97,14 @@ class CleanUps:
             raise WorkFailed(str(error)) from None
         self.count(freed)
         return freed
+
+
+def _tell(run: Run, freed: Freed) -> None:
+    run.results |= {
+        "freed_space": freed.freed_bytes,
+        "purged_blobs": freed.blobs,
+        "purged_manifests": freed.manifests,
+    }
 
 
 def _sum(freed: Freed) -> str:

@@ -13,6 +13,7 @@ from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
+from registry.ui.storage import StorageScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
 from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
@@ -32,6 +33,7 @@ class Screens:
     deletions: DeletionScreens
     restoring: RestoringScreens
     tags: TagScreens
+    storage: StorageScreens
     users: UserScreens
     accounts: AccountScreens
 
@@ -56,6 +58,7 @@ def page_rules(to: Screens) -> list[Rule]:
         *_projects(to),
         *_repositories(to),
         *_users(to),
+        *_storage(to),
     ]
 
 
@@ -120,4 +123,17 @@ def _users(to: Screens) -> list[Rule]:
         on("GET", "/account", to.accounts.get, needs=Entry.ACCOUNT),
         on("POST", "/account/password", to.accounts.set_password, needs=Entry.ACCOUNT, hashes=True),
         on("POST", "/account/sessions/{session_id}/end", to.accounts.revoke, needs=Entry.ACCOUNT),
+    ]
+
+
+def _storage(to: Screens) -> list[Rule]:
+    runs, run = "/storage/runs", "/storage/runs/{execution_id}"
+    may_look, may_begin = InSystem("garbage-collection:list"), InSystem("garbage-collection:create")
+    return [
+        on("GET", "/storage", to.storage.get, needs=may_look),
+        on("GET", "/storage/space", to.storage.space, needs=may_look),
+        on("POST", "/storage/schedule", to.storage.schedule, needs=may_begin),
+        on("POST", runs, to.storage.run, needs=may_begin),
+        on("GET", run, to.storage.log, needs=InSystem("garbage-collection:read")),
+        on("POST", f"{run}/stop", to.storage.stop, needs=InSystem("garbage-collection:stop")),
     ]

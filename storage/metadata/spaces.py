@@ -79,6 +79,11 @@ def size_only_of(tx: Connection, repository_id: int, manifest_ids: Collection[in
     return int(tx.execute(chosen).scalar_one())
 
 
+def sum_sizes(tx: Connection) -> int:
+    """Bytes of all blobs, each once."""
+    return int(tx.execute(select(func.coalesce(func.sum(blobs.c.size), 0))).scalar_one())
+
+
 def last_blob(tx: Connection) -> int:
     """The largest id of a blob; 0 where there is none."""
     return int(tx.execute(select(func.coalesce(func.max(blobs.c.id), 0))).scalar_one())

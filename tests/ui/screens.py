@@ -46,6 +46,9 @@ SCREENS = {
     "history": "/ui/r/team/app/-/tags/1.0/history",
     "deleted": "/ui/r/team/app/-/deleted",
     "delete-repository": "/ui/r/team/app/-/delete",
+    "storage": "/ui/storage",
+    "space": "/ui/storage/space",
+    "run": "/ui/storage/runs/1",
     "users": "/ui/users",
     "new-user": "/ui/new-user",
     "delete-user": "/ui/users/3/delete",
@@ -69,6 +72,9 @@ def fill(registry: Registry) -> None:
     untagged = registry.push_image("team/app", "0.9", b"untagged")
     for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
         assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
+
+    dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
+    assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
 
 
 @contextmanager
