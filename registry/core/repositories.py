@@ -8,7 +8,7 @@ from auth.access import Access, Actor
 from registry.core import audit, events
 from registry.core.events import Resource
 from registry.core.filters import filtered
-from registry.core.immutability import must_lose_no_tag
+from registry.core.immutability import active_rules, must_lose_no_tag
 from registry.core.permissions import must_be_allowed_to_list
 from registry.errors import NameUnknown, NotFound
 from registry.oci.names import RepositoryName
@@ -134,6 +134,17 @@ class Repositories:
             listed = repositories.find_listed(tx, must_be_known(tx, repository).id)
         assert listed is not None, "it was found in this transaction"  # noqa: S101
         return listed
+
+    def marker_of_project(self, project_id: int) -> str:
+        """What is another as soon as the list of a project's repositories is; far cheaper than the list."""
+        with self._database.read() as tx:
+            return str(repositories.read_marker_of_project(tx, project_id))
+
+    def marker(self, repository: Repository) -> str:
+        """The same of a repository's artifacts and tags, and of the rules for them. Raises `NotFound`."""
+        with self._database.read() as tx:
+            row = must_be_known(tx, repository)
+            return str((repositories.read_marker(tx, row.id), active_rules(tx, row.project_id)))
 
     def description(self, repository: Repository) -> str:
         """What it is for, as people said. Raises `NotFound` unless it holds something."""

@@ -19,5 +19,9 @@ To add a screen:
   test_languages.py` tells which are missing;
 * its test in `tests/ui/test_<noun>.py`: who sees it, and what its forms do.
 
+A screen that looks for news by itself has `parts.lives(seconds)` in it. Where making it costs something, its handler
+asks `pages.unchanged(call, marker)` first, with what is another whenever the page is, and returns the answer if there
+is one.
+
 A list takes its filter, order and page from the query, by `lists.listing_of(call)`, and shows `pager(list)`.
 """

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth.access import Actor
-from registry.browsers import PROOF_FIELD, Browsers
+from registry.browsers import NO_RENEWAL_HEADER, PROOF_FIELD, Browsers
 from registry.core.gate import Gate
 from registry.errors import RegistryError, Unauthorized
 from registry.origins import Origin
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 THEME_COOKIE, THEMES = "theme", ("light", "dark")
 _NOTE_COOKIE = "note"
 _RESTORING = re.compile(rf"{PAGES}/r/[a-z0-9/._-]+/-/restore")
+SEEN_HEADER, _SEEN = "X-Cove-Seen", "cove.seen"
 _YEAR = 365 * 24 * 60 * 60
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -77,6 +79,19 @@ class Pages:
             "host": self.host(request),
         }
         return self._rendered(request, template, status, common | values)
+
+    def unchanged(self, call: Call, marker: str) -> Response | None:
+        """The short answer to a page that looks for news and shows the same; None for any other, which gets to know how
+        to ask. Browsers themselves keep no page.
+
+        `marker` is another whenever what the page shows is; who looks at it and how is added here.
+        """
+        request, place = call.request, call.place
+        may = (place.project, sorted(place.permissions)) if place else None
+        looks = (str(request.url), request.cookies.get(THEME_COOKIE), language_of(request))
+        parts = (looks, call.actor.is_admin, may, marker, self._browsers.code(request))
+        seen = request.scope[_SEEN] = sha256(repr(parts).encode()).hexdigest()[:32]
+        return Response(status_code=204) if request.headers.get(SEEN_HEADER) == seen else None
 
     def go(self, call: Call, address: str, note: str = "", *, name: object = "", undo: Undo | None = None) -> Response:
         """On to another page, on which a marked sentence is shown; `name` is of what was changed."""
@@ -130,6 +145,7 @@ class Pages:
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "layout": "bare.html" if request.headers.get("hx-target") == "dialog" else "page.html",
             "proof_field": PROOF_FIELD,
+            "news_headers": {NO_RENEWAL_HEADER: "true", SEEN_HEADER: request.scope.get(_SEEN, "")},
             "code": self._browsers.code(request),
             "asset": self.assets.address,
             "note": _note(request),

@@ -60,6 +60,9 @@ class ProjectScreens:
         return self._pages.show(call, "new_project.html", 422, name=name, public=public, error=error)
 
     def repositories(self, call: Call) -> Response:
+        unchanged = self._pages.unchanged(call, self._repositories.marker_of_project(call.project.id))
+        if unchanged:
+            return unchanged
         listing = listing_of(call, sort=("-update_time",))
         found = shown(call, self._repositories.page_of_project(call.project.id, listing))
         return self._pages.show(call, "project.html", list=found)

@@ -24,11 +24,14 @@ class RepositoryScreens:
         """Of one that holds nothing any more, what can be restored; for those who may."""
         repository = repository_of(call)
         try:
-            description = self._repositories.description(repository)
+            unchanged = self._pages.unchanged(call, self._repositories.marker(repository))
         except NotFound:
             if "repository:push" not in call.permissions:
                 raise
             return self._pages.go(call, f"{address_of(repository)}/-/deleted")
+        if unchanged:
+            return unchanged
+        description = self._repositories.description(repository)
         show = partial(self._pages.show, call, repository=repository, description=description)
         if call.query("view") == "tag":
             tagged = self._artifacts.page_by_tag(repository, listing_of(call))

@@ -13,7 +13,7 @@ from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.manifests import IS_LIVE, IS_NAMED
 from storage.metadata.prepared import Prepared
 from storage.metadata.sights import Sight
-from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs, tags
+from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs, tag_changes, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,30 @@ def find_listed(tx: Connection, repository_id: int) -> ListedRepository | None:
     """One as lists show it; None unless it is known."""
     row = tx.execute(_LISTED.where(repositories.c.id == repository_id, IS_KNOWN)).one_or_none()
     return ListedRepository(*row) if row else None
+
+
+def read_marker_of_project(tx: Connection, project_id: int) -> tuple[object, ...]:
+    """What is another as soon as the list of a project's repositories is."""
+    counted = select(
+        func.count(),
+        func.max(repositories.c.updated_at),
+        func.sum(repositories.c.manifest_count),
+        func.sum(repositories.c.pull_count),
+    )
+    return tuple(tx.execute(counted.where(repositories.c.project_id == project_id)).one())
+
+
+def read_marker(tx: Connection, repository_id: int) -> tuple[object, ...]:
+    """What is another as soon as a repository's list of artifacts or tags is."""
+    removed = tag_changes.c.repository_id == repository_id, tag_changes.c.digest.is_(None)
+    chosen = select(
+        repositories.c.updated_at,
+        repositories.c.manifest_count,
+        repositories.c.pull_count,
+        select(func.max(tags.c.updated_at)).where(tags.c.repository_id == repository_id).scalar_subquery(),
+        select(func.max(tag_changes.c.changed_at)).where(*removed).scalar_subquery(),
+    )
+    return tuple(tx.execute(chosen.where(repositories.c.id == repository_id)).one())
 
 
 def read_description(tx: Connection, repository_id: int) -> str:

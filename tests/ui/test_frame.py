@@ -1,5 +1,6 @@
 """What holds for every page: who is let in, what headers say, and forms that only our pages can send."""
 
+import json
 import re
 
 import httpx
@@ -136,3 +137,32 @@ def test_row_without_a_need_is_open_to_all_and_named_here() -> None:
         "POST /ui/sign-out",
         "POST /ui/preferences",
     }
+
+
+def news(page: str) -> dict[str, str]:
+    """What a page sends when it looks for news."""
+    found = re.search(r"hx-headers='([^']+)'", page)
+    assert found
+    headers: dict[str, str] = json.loads(found[1])
+    return headers
+
+
+def test_list_that_has_not_changed_is_not_made_again(registry: Registry, browsers: Browsers) -> None:
+    browser, tags = browsers("dev"), "/api/v2.0/projects/team/repositories/live/artifacts/new/tags"
+    registry.push_image("team/live", "1")
+    for address in ("/ui/projects/team", "/ui/r/team/live", "/ui/r/team/live?view=tag&sort=name"):
+        headers = news(browser.get(address).text)
+        again = browser.get(address, headers=headers)
+        assert (again.status_code, again.content) == (204, b"")
+        assert browsers("pat").get(address, headers=headers).status_code == 200
+        assert browser.get(address, headers=headers | {"Accept-Language": "zh"}).status_code == 200
+        registry.push_image("team/live", "new", address.encode())
+        assert browser.get(address, headers=headers).status_code == 200
+        assert registry.client("admin").post(tags, json={"name": "more"}).status_code == 201
+        headers = news(browser.get("/ui/r/team/live").text)
+        assert registry.client("admin").delete(f"{tags}/more").status_code == 200
+        assert browser.get("/ui/r/team/live", headers=headers).status_code == 200
+
+
+def test_looking_for_news_does_not_keep_a_session_alive(browsers: Browsers) -> None:
+    assert news(browsers("dev").get("/ui/r/team/app").text)["X-Harbor-No-Session-Renewal"] == "true"
