@@ -18,6 +18,7 @@ from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
+from registry.ui.files import FileScreens
 from registry.ui.pages import Pages
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
@@ -62,5 +63,6 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         deletions=DeletionScreens(pages, artifacts, changes, deletions),
         restoring=RestoringScreens(pages, deletions, Restoring(database, sparse=parts.config.sparse_manifests)),
         tags=TagScreens(pages, Tags(database), changes),
+        files=FileScreens(pages, parts.files, artifacts),
         artifacts=ArtifactScreens(pages, Insides(database, artifacts)),
     )

@@ -62,6 +62,12 @@ def shown(call: Call, found: tuple[Sequence[Item], int]) -> Shown[Item]:
     return Shown(found[0], found[1], _page(call), query)
 
 
+def part_of(call: Call, items: Sequence[Item], *names: str) -> Shown[Item]:
+    """The page of a list that is in memory as a whole; `names` are what else of the query tells which list it is."""
+    page, query = _page(call), {name: text for name in names if (text := call.query(name))}
+    return Shown(items[(page - 1) * SIZE : page * SIZE], len(items), page, query)
+
+
 def _page(call: Call) -> int:
     text = call.query("page") or "1"
     return min(max(int(text), 1), _PAGE_LIMIT) if text.isascii() and text.isdigit() and len(text) < 9 else 1

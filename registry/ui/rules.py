@@ -9,6 +9,7 @@ from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
+from registry.ui.files import FileScreens
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.setups import SetupScreens
@@ -30,6 +31,7 @@ class Screens:
     activity: ActivityScreens
     repositories: RepositoryScreens
     artifacts: ArtifactScreens
+    files: FileScreens
     deletions: DeletionScreens
     restoring: RestoringScreens
     tags: TagScreens
@@ -105,6 +107,8 @@ def _repositories(to: Screens) -> list[Rule]:
         on("GET", f"{tag}/history", to.tags.history, needs=may_restore),
         on("GET", f"{artifact}/new-tag", to.tags.ask, needs=InProject("tag:create")),
         on("POST", f"{artifact}/new-tag", to.tags.add, needs=InProject("tag:create")),
+        on("GET", f"{artifact}/files", to.files.index, needs=InProject("artifact-addition:read")),
+        on("GET", f"{artifact}/compare", to.files.compare, needs=InProject("artifact-addition:read")),
         on("GET", f"{artifact}/{{part}}", to.artifacts.download, needs=InProject("artifact:read")),
         on("GET", artifact, to.artifacts.get, needs=InProject("artifact:read")),
         on("GET", repository, to.repositories.get, needs=InProject("artifact:list")),

@@ -1,6 +1,7 @@
 """All screens in a real browser, in four variants; `python -m tests.ui.screens FOLDER` makes a picture of each."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from registry.config import Config
 from storage.digest import Digest
+from tests.api.content import LAYER_TYPE, push
 from tests.http.serving import PASSWORD, Registry, image_manifest, populate, running
+from tests.oci.tar_files import layer, member
 
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = [
@@ -24,6 +27,7 @@ _FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP registry.test 127.0.0.1",
 ]
+APK = "lib/apk/db/installed"
 _LAYER = b"app1.0" * 1000
 _IMAGE = Digest.of(image_manifest(Digest.of(b"{}"), 2, Digest.of(_LAYER), len(_LAYER)))
 SCREENS = {
@@ -45,6 +49,11 @@ SCREENS = {
     "new-tag": "/ui/r/team/app/-/artifacts/1.0/new-tag",
     "history": "/ui/r/team/app/-/tags/1.0/history",
     "deleted": "/ui/r/team/app/-/deleted",
+    "files": "/ui/r/open/web/-/artifacts/4/files",
+    "files-folder": "/ui/r/open/web/-/artifacts/4/files?path=usr/share",
+    "files-layer": "/ui/r/open/web/-/artifacts/4/files?layer=1",
+    "files-odd": "/ui/r/open/web/-/artifacts/odd/files",
+    "compare": "/ui/r/open/web/-/artifacts/3/compare?with=4",
     "delete-repository": "/ui/r/team/app/-/delete",
     "storage": "/ui/storage",
     "space": "/ui/storage/space",
@@ -68,13 +77,33 @@ def fill(registry: Registry) -> None:
     populate(registry)
     for repository, tag in (("app", "1.0"), ("app", "latest"), ("tools/builder-with-a-very-long-name-indeed", "2.1")):
         registry.push_image(f"team/{repository}", tag, layer=f"{repository}{tag}".encode() * 1000)
-    registry.push_image("open/web", "3")
+    push_layers(registry, "open/web")
     untagged = registry.push_image("team/app", "0.9", b"untagged")
     for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
         assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
 
     dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
     assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
+
+
+def push_layers(registry: Registry, repository: str) -> None:
+    """Images `3` and `4` with files in their layers, which have been read; and `odd`, whose layer is no archive."""
+    old, new = b"P:musl\nV:1.2.4-r2\n\nP:zlib\nV:1.3\n", b"P:musl\nV:1.2.5-r0\n\nP:zlib\nV:1.3\n"
+    base = layer(
+        member("etc/nginx/nginx.conf", b"x" * 2_000), member(APK, old), member("usr/sbin/nginx", b"x" * 90_000)
+    )
+    top = layer(
+        member("usr/share/nginx/html/index.html", b"x" * 700), member("etc/nginx/.wh.nginx.conf"), member(APK, new)
+    )
+    settings = {"config": {"Env": ["PATH=/bin", "API_TOKEN=hunter2"], "Cmd": ["nginx"]}}
+    push(registry, repository, "3", layers={base: LAYER_TYPE})
+    push(registry, repository, "4", config=settings, layers={base: LAYER_TYPE, top: LAYER_TYPE})
+    push(registry, repository, "odd", layers={b"no archive" * 100: LAYER_TYPE})
+    project, _, name = repository.partition("/")
+    for tag in ("4", "odd"):
+        files = f"/api/v2.0/projects/{project}/repositories/{name}/artifacts/{tag}/additions/files"
+        while not registry.client("admin").get(files).json()["is_ready"]:
+            time.sleep(0.2)
 
 
 @contextmanager
