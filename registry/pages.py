@@ -61,7 +61,9 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins),
         repositories=RepositoryScreens(pages, repositories, artifacts),
         deletions=DeletionScreens(pages, artifacts, changes, deletions),
-        restoring=RestoringScreens(pages, deletions, Restoring(database, sparse=parts.config.sparse_manifests)),
+        restoring=RestoringScreens(
+            pages, repositories, deletions, Restoring(database, sparse=parts.config.sparse_manifests)
+        ),
         tags=TagScreens(pages, Tags(database), changes),
         files=FileScreens(pages, parts.files, artifacts),
         artifacts=ArtifactScreens(pages, Insides(database, artifacts)),

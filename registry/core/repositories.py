@@ -96,10 +96,14 @@ class Repositories:
             raise NotFound(f"project '{name.project}' does not exist")
         return Repository(project, name)
 
-    def list_deleted(self, *, after: str, count: int) -> tuple[list[DeletedRepository], bool]:
-        """Up to `count` repositories after the name `after` that can be restored, and whether there are more."""
+    def list_deleted(
+        self, *, after: str, count: int, project_id: int | None = None
+    ) -> tuple[list[DeletedRepository], bool]:
+        """Up to `count` repositories, of a project or of all, after the name `after` that can be restored, and whether
+        there are more.
+        """
         with self._database.read() as tx:
-            found = deletions.list_repositories(tx, after=after, count=count + 1)
+            found = deletions.list_repositories(tx, after=after, count=count + 1, project_id=project_id)
         return found[:count], len(found) > count
 
     def delete(self, actor: Actor, repository: Repository) -> RepositorySize:

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from registry.core.artifact_changes import ArtifactChanges
 from registry.core.artifacts import Artifacts, Wanted
 from registry.core.deletions import CHOSEN_LIMIT, Deletions
-from registry.core.repositories import Repository
+from registry.core.repositories import Repositories, Repository
 from registry.core.restoring import Restored, Restoring
 from registry.errors import BadQuery, Conflict, NotFound, StillReferenced, TagImmutable
 from registry.oci.names import Reference, parse_digest, parse_tag
 from registry.ui.languages import marked
-from registry.ui.lists import listing_of, shown
+from registry.ui.lists import SIZE, listing_of, shown
 from registry.ui.pages import Pages, Undo
 from registry.ui.repositories import address_of, repository_of
 from registry.web import Call
@@ -83,13 +83,22 @@ class DeletionScreens:
 
 
 class RestoringScreens:
-    def __init__(self, pages: Pages, deletions: Deletions, restoring: Restoring) -> None:
+    def __init__(self, pages: Pages, repositories: Repositories, deletions: Deletions, restoring: Restoring) -> None:
         self._pages = pages
+        self._repositories = repositories
         self._deletions = deletions
         self._restoring = restoring
 
     def index(self, call: Call) -> Response:
         return self._shown(call, "")
+
+    def of_project(self, call: Call) -> Response:
+        """Repositories that were deleted as a whole."""
+        after = call.query("after") or ""
+        found, is_more = self._repositories.list_deleted(after=after, count=SIZE, project_id=call.project.id)
+        return self._pages.show(
+            call, "deleted_repositories.html", found=found, is_more=is_more, keep_ms=self._deletions.keep_ms
+        )
 
     def restore(self, call: Call) -> Response:
         """By `tag` and the `digest` that it is to point to; by a `digest` alone; by the time `at` which it was deleted;

@@ -76,6 +76,7 @@ def _projects(to: Screens) -> list[Rule]:
         on("POST", f"{project}/settings", to.projects.save, needs=InProject("project:update")),
         on("GET", f"{project}/delete", to.projects.ask_delete, needs=InProject("project:delete")),
         on("POST", f"{project}/delete", to.projects.delete, needs=InProject("project:delete")),
+        on("GET", f"{project}/deleted", to.restoring.of_project, needs=InProject("repository:push")),
         on("GET", f"{project}/activity", to.activity.of_project, needs=InProject("log:list")),
         on("GET", members, to.members.index, needs=InProject("member:list")),
         on("POST", members, to.members.add, needs=InProject("member:create")),

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, exists
 
 from storage.metadata import blobs as blob_rows
 from storage.metadata import usage
+from storage.metadata.database import until_nul
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.tables import (
     blobs,
@@ -210,12 +211,18 @@ def list_tagless(tx: Connection, repository_id: int, count: int) -> list[StoredM
     return [StoredManifest(*row) for row in tx.execute(newest)]
 
 
-def list_repositories(tx: Connection, *, after: str, count: int) -> list[DeletedRepository]:
-    """Repositories after the name `after` of which something can be restored, in bytewise order."""
+def list_repositories(
+    tx: Connection, *, after: str, count: int, project_id: int | None = None
+) -> list[DeletedRepository]:
+    """Repositories, of a project or of all, after the name `after`, of which something can be restored, in bytewise
+    order.
+    """
     then = manifests.c.deleted_at == repositories.c.deleted_at
     left = select(func.count()).where(manifests.c.repository_id == repositories.c.id, then).scalar_subquery()
     listed = select(repositories.c.name, repositories.c.deleted_at, repositories.c.deleted_by, left)
-    listed = listed.where(repositories.c.deleted_at.is_not(None), repositories.c.name > after, left > 0)
+    listed = listed.where(repositories.c.deleted_at.is_not(None), repositories.c.name > until_nul(after), left > 0)
+    if project_id is not None:
+        listed = listed.where(repositories.c.project_id == project_id)
     return [DeletedRepository(*row) for row in tx.execute(listed.order_by(repositories.c.name).limit(count))]
 
 

@@ -48,6 +48,7 @@ SCREENS = {
     "delete-tag": "/ui/r/team/app/-/tags/1.0/delete",
     "new-tag": "/ui/r/team/app/-/artifacts/1.0/new-tag",
     "history": "/ui/r/team/app/-/tags/1.0/history",
+    "deleted-repositories": "/ui/projects/team/deleted",
     "deleted": "/ui/r/team/app/-/deleted",
     "files": "/ui/r/open/web/-/artifacts/4/files",
     "files-folder": "/ui/r/open/web/-/artifacts/4/files?path=usr/share",
@@ -82,6 +83,8 @@ def fill(registry: Registry) -> None:
     for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
         assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
 
+    registry.push_image("team/old/name", "1")
+    assert registry.client("admin").delete("/api/v2.0/projects/team/repositories/old%252Fname").status_code == 200
     dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
     assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
 

@@ -49,6 +49,7 @@ def pages(registry: Registry) -> dict[str, set[str]]:
         f"{base}/tags/1/history": {"admin", "pat", "mia", "dev"},
         f"{base}/deleted": {"admin", "pat", "mia", "dev"},
         f"{base}/artifacts/1/new-tag": {"admin", "pat", "mia", "dev"},
+        "/ui/projects/team/deleted": {"admin", "pat", "mia", "dev"},
     }
 
 
@@ -146,6 +147,23 @@ def test_deleted_repository_comes_back_by_its_note(registry: Registry, browsers:
     assert tags_of(registry, "team/whole") == []
     restore_from_note(browser, response.headers["location"])
     assert tags_of(registry, "team/whole") == ["1"]
+
+
+def test_deleted_repositories_of_a_project_are_listed_and_come_back_from_there(
+    registry: Registry, browsers: Browsers
+) -> None:
+    browser, deleted = browsers("mia"), "/ui/projects/team/deleted"
+    registry.push_image("team/a/lost", "1")
+    registry.push_image("open/lost", "1")
+    assert browser.send_form("/ui/r/team/a/lost/-/delete", name="team/a/lost").status_code == 303
+    assert browsers("admin").send_form("/ui/r/open/lost/-/delete", name="open/lost").status_code == 303
+    page = browser.get(deleted).text
+    assert ">a/lost</a>" in page
+    assert "open/lost" not in page
+    assert ">a/lost</a>" not in browser.get(f"{deleted}?after=team/a/lost").text
+    assert browser.send_form(deleted, "/ui/r/team/a/lost/-/restore").status_code == 303
+    assert tags_of(registry, "team/a/lost") == ["1"]
+    assert ">a/lost</a>" not in browsers("dev").get(deleted).text
 
 
 def test_tag_moves_only_when_told_to_and_its_history_moves_it_back(registry: Registry, browsers: Browsers) -> None:
