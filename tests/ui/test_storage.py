@@ -51,6 +51,7 @@ def test_it_is_for_administrators(registry: Registry, browsers: Browsers, path: 
     assert "/ui/storage" not in browsers("pat").get("/ui/").text
 
 
+@pytest.mark.slow
 def test_run_frees_what_was_deleted_only_when_told_to_and_a_dry_one_nothing(own: Registry, admin: Browser) -> None:
     digest = own.push_image("team/app", "1", b"l" * 30_000)
     assert own.client("admin").delete(f"/v2/team/app/manifests/{digest}").status_code == 202
