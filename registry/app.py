@@ -80,6 +80,7 @@ ADMINISTRATOR = "admin"
 SWEEP_SECONDS = 60 * 60
 SCRUB_SECONDS = 60
 PULLS_SECONDS = 10
+SAMPLE_SECONDS = 10 * 60
 LAYERS_SECONDS = 1
 READING_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
@@ -354,6 +355,7 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
         Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds, cleaning.stop),
         Job(sweep.run, SWEEP_SECONDS),
         Job(parts.pulls.flush, PULLS_SECONDS),
+        Job(parts.days.sample, SAMPLE_SECONDS),
         Job(parts.layers.read_waiting, LAYERS_SECONDS, parts.layers.stop),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
         Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),

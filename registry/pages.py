@@ -44,10 +44,12 @@ def screens(parts: Parts, pages: Pages) -> Screens:
     artifacts, people = parts.artifacts, People(database)
     return Screens(
         assets=pages.assets,
-        dashboards=DashboardScreens(pages, parts.overviews, parts.projects, audit),
+        dashboards=DashboardScreens(pages, parts.overviews, parts.projects, repositories, audit, days=parts.days),
         sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
         setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),
-        projects=ProjectScreens(pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database)),
+        projects=ProjectScreens(
+            pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database), days=parts.days
+        ),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
         storage=StorageScreens(

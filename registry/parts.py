@@ -12,6 +12,7 @@ from registry.config import Config
 from registry.core.artifacts import Artifacts
 from registry.core.blobs import Blobs
 from registry.core.cleaning import Rules
+from registry.core.days import Days
 from registry.core.files import Files
 from registry.core.gate import Gate
 from registry.core.layers import Layers
@@ -73,6 +74,10 @@ class Parts:
     @property
     def overviews(self) -> Overviews:
         return Overviews(self.database, self.store, self.access, self.blob_folder)
+
+    @property
+    def days(self) -> Days:
+        return Days(self.database, self.access, self.blob_folder)
 
     @property
     def gate(self) -> Gate:

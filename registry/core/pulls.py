@@ -5,16 +5,19 @@ ordinary path has given counts the pull again: it is `SCOPE_KEY` in the scope of
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from registry.core import audit, events, settings
+from registry.core.clocks import DAY_MS
 from registry.core.events import Resource
 from storage.clock import now_ms
-from storage.metadata import pulls
+from storage.metadata import days, pulls
 from storage.metadata.database import Database, Transaction
+from storage.metadata.days import DayPulls, DayPushes
 from storage.metadata.pulls import PullCount
 
 SCOPE_KEY = "cove.pull"
@@ -42,6 +45,7 @@ class Pulls:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[Pull, tuple[int, int]] = {}
+        self._pushes: Counter[tuple[int, int]] = Counter()
 
     def count(self, pull: Pull, times: int = 1) -> None:
         """Note that it has happened so many times, just now."""
@@ -50,6 +54,11 @@ class Pulls:
             if before is not None or len(self._counts) < MOST:
                 self._counts[pull] = ((before[0] if before else 0) + times, self._clock())
 
+    def count_push(self, project_id: int) -> None:
+        """Note that a manifest was pushed, just now; for the count of the day alone."""
+        with self._lock:
+            self._pushes[project_id, self._clock() // DAY_MS] += 1
+
     def flush(self) -> int:
         """Put into the records what has been counted since the last time; tells how many pulls that were.
 
@@ -57,15 +66,16 @@ class Pulls:
         """
         with self._lock:
             taken, self._counts = self._counts, {}
+            pushes, self._pushes = self._pushes, Counter()
         try:
-            if taken:
-                self._record(taken)
+            if taken or pushes:
+                self._record(taken, pushes)
         except BaseException:
-            self._take_back(taken)
+            self._take_back(taken, pushes)
             raise
         return sum(count for count, _ in taken.values())
 
-    def _record(self, taken: dict[Pull, tuple[int, int]]) -> None:
+    def _record(self, taken: dict[Pull, tuple[int, int]], pushes: Counter[tuple[int, int]]) -> None:
         with self._database.write(durable=False) as tx:
             is_dated = not settings.read_flag(tx, "pull_time_update_disable")
             is_counted = not settings.read_flag(tx, "pull_count_update_disable")
@@ -73,13 +83,19 @@ class Pulls:
                 PullCount(pull.manifest_id, pull.tag, count if is_counted else 0, at if is_dated else None)
                 for pull, (count, at) in taken.items()
             ]
+            pushed = [DayPushes(project, count, day) for (project, day), count in pushes.items()]
+            pulled = [DayPulls(pull.manifest_id, count, at // DAY_MS) for pull, (count, at) in taken.items()]
+            days.add(tx, pulled if is_counted else [], pushed)
+            if not taken:
+                return
             pulls.add(tx, counts)
             if not settings.read_flag(tx, "pull_audit_log_disable"):
                 audit.record_all(tx, [_audit_row(pull, count, at) for pull, (count, at) in taken.items()])
             _announce(tx, taken)
 
-    def _take_back(self, taken: dict[Pull, tuple[int, int]]) -> None:
+    def _take_back(self, taken: dict[Pull, tuple[int, int]], pushes: Counter[tuple[int, int]]) -> None:
         with self._lock:
+            self._pushes.update(pushes)
             for pull, (count, at) in taken.items():
                 more, later = self._counts.get(pull, (0, at))
                 self._counts[pull] = (count + more, later)

@@ -3,8 +3,10 @@
 from starlette.responses import RedirectResponse, Response
 
 from registry.core.audit import Audit
+from registry.core.days import Days, forecast
 from registry.core.overviews import Overviews
 from registry.core.projects import Projects
+from registry.core.repositories import Repositories
 from registry.errors import NotFound
 from registry.ui.pages import Pages
 from registry.web import PAGES, Call
@@ -12,12 +14,24 @@ from storage.metadata.listings import Listing
 
 _RECENT = 8
 _LARGEST = 8
+_PULLED = 8
 _LOOKED_AT = 100  # projects
 
 
 class DashboardScreens:
-    def __init__(self, pages: Pages, overviews: Overviews, projects: Projects, audit: Audit) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        overviews: Overviews,
+        projects: Projects,
+        repositories: Repositories,
+        audit: Audit,
+        *,
+        days: Days,
+    ) -> None:
         self._pages = pages
+        self._repositories = repositories
+        self._days = days
         self._overviews = overviews
         self._projects = projects
         self._audit = audit
@@ -32,7 +46,8 @@ class DashboardScreens:
         statistics = self._overviews.statistics(call.actor)
         projects, _ = self._projects.page(call.actor, Listing(size=_LOOKED_AT))
         held = sorted(projects, key=lambda each: each.project.used_bytes, reverse=True)[:_LARGEST]
-        volumes = self._overviews.volumes()
+        volumes, samples = self._overviews.volumes(), self._days.disk()
+        pulled, _ = self._repositories.page(call.actor, Listing(sort=("-pull_count",), size=_PULLED))
         return self._pages.show(
             call,
             "dashboard.html",
@@ -42,5 +57,9 @@ class DashboardScreens:
             free=volumes[0][1] if volumes else None,
             held=[each.project for each in held if each.project.used_bytes],
             first=projects[0].project.name if projects else "library",
+            counts=self._days.counts(call.actor),
+            samples=samples,
+            forecast=forecast(samples),
+            pulled=[each for each in pulled if each.pull_count],
             recent=self._audit.page(call.actor, Listing(size=_RECENT))[0],
         )

@@ -19,7 +19,7 @@ from registry.browsers import NO_RENEWAL_HEADER, PROOF_FIELD, Browsers
 from registry.core.gate import Gate
 from registry.errors import RegistryError, Unauthorized
 from registry.origins import Origin
-from registry.ui import texts
+from registry.ui import charts, texts
 from registry.ui.assets import Assets
 from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
 from registry.web import PAGES, Call
@@ -178,6 +178,7 @@ def _environment(language: str) -> "Environment":
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # of i18n
     made.filters.update(texts.FILTERS)
+    made.globals.update(bars=charts.bars, sparkline=charts.sparkline, stacked=charts.stacked)
     return made
 
 

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from auth.roles import Role
 from registry.core.audit import Audit
+from registry.core.days import Days
 from registry.core.members import Memberships
 from registry.core.new_projects import NewProjects, Wish
 from registry.core.project_settings import PUBLIC, ProjectSettings
@@ -26,8 +27,16 @@ ROLES = {
 
 class ProjectScreens:
     def __init__(
-        self, pages: Pages, projects: Projects, new: NewProjects, repositories: Repositories, settings: ProjectSettings
+        self,
+        pages: Pages,
+        projects: Projects,
+        new: NewProjects,
+        repositories: Repositories,
+        settings: ProjectSettings,
+        *,
+        days: Days,
     ) -> None:
+        self._days = days
         self._pages = pages
         self._projects = projects
         self._new = new
@@ -65,7 +74,8 @@ class ProjectScreens:
             return unchanged
         listing = listing_of(call, sort=("-update_time",))
         found = shown(call, self._repositories.page_of_project(call.project.id, listing))
-        return self._pages.show(call, "project.html", list=found)
+        counts = self._days.counts(call.actor, call.project.id)
+        return self._pages.show(call, "project.html", list=found, counts=counts)
 
     def settings(self, call: Call) -> Response:
         return self._pages.show(call, "project_settings.html", listed=self._projects.listed(call.project.id))

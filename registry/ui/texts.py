@@ -1,7 +1,7 @@
 """Numbers and times as people read them; the filters of the templates."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
 
 from storage.clock import utc_text
@@ -26,6 +26,11 @@ def time_text(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def day_text(day: int) -> str:
+    """Of days that count from 1970, in UTC."""
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
 def short_digest(digest: str) -> str:
     """Enough of it to tell two apart."""
     return digest.partition(":")[2][:12]
@@ -40,6 +45,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "bytes": bytes_text,
     "count": count_text,
     "time": time_text,
+    "day": day_text,
     "iso": utc_text,
     "short": short_digest,
     "part": part,

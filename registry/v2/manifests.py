@@ -59,6 +59,7 @@ class ManifestEndpoints:
             call.header("content-type"),
             content,
         )
+        self._pulls.count_push(call.repository.project.id)
         return _created(call, pushed)
 
     @answers(status=202, refuses=(400, 405, 412))

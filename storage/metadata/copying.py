@@ -34,6 +34,8 @@ from storage.metadata.schema import metadata
 from storage.metadata.tables import (
     blobs,
     clean_ups,
+    daily_counts,
+    disk_samples,
     facts,
     generations,
     layer_indexes,
@@ -63,8 +65,8 @@ PASSING: Tables = frozenset({uploads, leases, layer_indexes})
 PASSING_OR_OF_A_STORE: Tables = PASSING | _OF_A_STORE
 
 # What changes all the time, and is no loss, or never changes without something that is compared.
-_UNIMPORTANT = frozenset(
-    {uploads, leases, layer_indexes, tombstones, login_failures, clean_ups, facts, artifact_details}
+_UNIMPORTANT = PASSING.union(
+    {tombstones, login_failures, clean_ups, facts, artifact_details, daily_counts, disk_samples}
 )
 _UNIMPORTANT_COLUMNS = frozenset(
     {

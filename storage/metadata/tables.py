@@ -324,6 +324,25 @@ clean_ups = Table(
     sqlite_autoincrement=True,
 )
 
+# How often manifests of a project were pushed and pulled on a day; days count from 1970, in UTC.
+daily_counts = Table(
+    "daily_counts",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("project_id", Id, reference("projects.id"), primary_key=True, index=True),
+    Column("pushes", BigInteger, nullable=False),
+    Column("pulls", BigInteger, nullable=False),
+)
+
+# How full the disk of the blobs was on a day; without a total where the blobs are in a service.
+disk_samples = Table(
+    "disk_samples",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("used_bytes", BigInteger, nullable=False),
+    Column("total_bytes", BigInteger),
+)
+
 # Work that one process at a time does, and until when it is that process's.
 leases = Table(
     "leases",
