@@ -152,9 +152,8 @@ def _parse_header(block: bytes) -> _Header:
 def _must_match(block: bytes) -> None:
     """Its checksum is of all its bytes, with spaces in its own place; old programs took the bytes as signed."""
     others = block[:148] + b" " * 8 + block[156:]
-    unsigned = sum(others)
-    signed = unsigned - 256 * sum(byte > 127 for byte in others)
-    if _number(block[148:156]) not in (unsigned, signed):
+    told, unsigned = _number(block[148:156]), sum(others)
+    if told != unsigned and told != unsigned - 256 * sum(byte > 127 for byte in others):
         raise LayerUnreadable("it is no tar archive, or a damaged one: a checksum is wrong")
 
 
