@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar
 
 from registry.core.artifacts import Artifacts, must_exist
 from registry.core.layers import Layers, LayerState
@@ -13,14 +14,16 @@ from registry.oci import media_types
 from registry.oci.artifacts import children_of
 from registry.oci.insides import Layer, Line, layers_of, settings_of
 from registry.oci.names import Reference
-from registry.oci.trees import Difference, Node, Tree, differences, merge
+from registry.oci.trees import Difference, Node, Tree, TreeTooLarge, differences, merge
 from storage.digest import Digest
 from storage.metadata import manifests
 from storage.metadata.artifacts import ArtifactRecord
 from storage.metadata.database import Database, Transaction
 
 ENTRIES_LIMIT = 300_000
-"""What the layers of an image may have together, to be put into a tree: those of a large one are a third of that."""
+"""Files and packages of the layers of an image together, to be put into a tree: a large one has a third of that."""
+Item = TypeVar("Item")
+
 _KEPT = 2  # trees in memory, of what is looked at
 
 
@@ -85,7 +88,7 @@ class ImageDifference:
     def layers_of_one(self) -> tuple[list[str], list[str]]:
         """The digests of the layers that only the one has, and of those that only the other has."""
         before, after = ([layer.digest for layer, _ in each.layers] for each in (self.before, self.after))
-        return [each for each in before if each not in after], [each for each in after if each not in before]
+        return _without(before, after), _without(after, before)
 
     def files_below(self, path: str) -> Sequence[Difference]:
         """Those that differ in a folder, and in what is in it."""
@@ -115,12 +118,15 @@ class Files:
             raise BadQuery(f"bad request: {record.digest} has no layers")
         states = self._layers.states(repository, [layer.digest for layer in layers])
         if sum(state.entries for state in states) > ENTRIES_LIMIT:
-            raise BadQuery(f"bad request: the layers of {record.digest} have more than {ENTRIES_LIMIT:,} files")
+            raise _too_many(record)
         image = ImageFiles(record, list(zip(layers, states, strict=True)), None)
         if any(state.status == "waiting" for state in states):
             return image
-        with self._lock:
-            return replace(image, merged=self._merged(image.read))
+        try:
+            with self._lock:
+                return replace(image, merged=self._merged(image.read))
+        except TreeTooLarge:
+            raise _too_many(record) from None
 
     def compare(self, repository: Repository, reference: Reference, other: Reference) -> ImageDifference:
         """What is different in the other image. Raises as `get` does."""
@@ -170,6 +176,10 @@ def _image(tx: Transaction, repository: Repository, record: ArtifactRecord) -> A
     raise BadQuery(f"bad request: no image that {record.digest} names is here")
 
 
+def _too_many(record: ArtifactRecord) -> BadQuery:
+    return BadQuery(f"bad request: the layers of {record.digest} have too many files and packages to be shown")
+
+
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
     names = sorted(before.keys() | after.keys())
     return [Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
@@ -182,5 +192,10 @@ def _setting_changes(before: Mapping[str, list[Line]], after: Mapping[str, list[
 
 def _only_in_one(before: Sequence[Line], after: Sequence[Line]) -> tuple[list[Line], list[Line]]:
     """The lines that the other one has not; all of them where nothing but their order differs."""
-    old, new = [line for line in before if line not in after], [line for line in after if line not in before]
+    old, new = _without(before, after), _without(after, before)
     return (old, new) if old or new else (list(before), list(after))
+
+
+def _without(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
+    known = set(others)
+    return [each for each in items if each not in known]

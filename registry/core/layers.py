@@ -118,9 +118,9 @@ class Layers:
             return
         with closing(opened.reader):
             index, reason = self._look_into(opened.reader)
-        content = pack_index(index) if index else None
+        content = pack_index(index) if index is not None else None
         with self._database.write(durable=False) as tx:
-            layers.put(tx, digest, entries=len(index.entries) if index else 0, content=content, reason=reason)
+            layers.put(tx, digest, entries=len(index) if index is not None else 0, content=content, reason=reason)
 
     def _look_into(self, reader: BlobReader) -> tuple[LayerIndex | None, str | None]:
         try:

@@ -18,17 +18,25 @@ class LayerIndex:
     entries: Sequence[Entry]
     lists: Mapping[str, Mapping[str, str]]
 
+    def __len__(self) -> int:
+        """Files and packages."""
+        return len(self.entries) + sum(map(len, self.lists.values()))
+
 
 def read_layer(pieces: Iterable[bytes], bounds: LayerBounds = USUAL_LAYER) -> LayerIndex:
     """Of the bytes of a layer, which are all read. Raises `LayerUnreadable`, and what the iteration raises."""
     entries: list[Entry] = []
     lists: dict[str, Mapping[str, str]] = {}
+    packages = list_bytes = 0
     for entry in read_entries(unpack(pieces, bounds), bounds, lambda path: LIST_LIMIT if is_list(path) else 0):
-        if entry.content is not None:
-            lists[entry.path] = parse_list(entry.path, entry.content)
-            if sum(map(len, lists.values())) > bounds.packages:
-                raise LayerUnreadable(f"it has more than {bounds.packages:,} packages")
-        entries.append(replace(entry, content=None) if entry.content is not None else entry)
+        if entry.content is None:
+            entries.append(entry)
+            continue
+        entries.append(replace(entry, content=None))
+        lists[entry.path] = listed = parse_list(entry.path, entry.content)
+        packages, list_bytes = packages + len(listed), list_bytes + len(entry.content)
+        if packages > bounds.packages or list_bytes > bounds.list_bytes:
+            raise LayerUnreadable(f"its lists tell of more than {bounds.packages:,} packages, or are too large")
     return LayerIndex(entries, lists)
 
 

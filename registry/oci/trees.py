@@ -9,6 +9,13 @@ from typing import Literal
 
 from registry.oci.tars import Entry
 
+NODES_LIMIT = 600_000
+"""Files and folders of an image; a folder counts again for each time that it is made."""
+
+
+class TreeTooLarge(Exception):
+    """The layers have more than `NODES_LIMIT` files and folders."""
+
 
 @dataclass(slots=True, eq=False)
 class Node:
@@ -81,7 +88,7 @@ class Difference:
 
 
 def merge(layers: Sequence[Sequence[Entry]]) -> Tree:
-    """The tree of the layers, the lowest first."""
+    """The tree of the layers, the lowest first. Raises `TreeTooLarge`."""
     merging = _Merging(len(layers))
     for number, entries in enumerate(layers):
         merging.apply(number, entries)
@@ -109,7 +116,7 @@ class _Merging:
         self.root = Node(None, 0)
         self.told: list[tuple[dict[str, int], dict[str, int], list[str]]] = []
         self.wasted = [0] * count
-        self._number = 0
+        self._number = self._made = 0
         self._put: dict[str, int] = {}
         self._gone: set[str] = set()
 
@@ -154,7 +161,7 @@ class _Merging:
             self._renew(old, entry)
             return
         self._remove(parent, name, entry.path)
-        parent.children[name] = Node(entry, self._number)
+        parent.children[name] = self._node(entry)
         self._put[entry.path] = entry.size
 
     def _folder(self, parent: Node, name: str, path: str) -> Node:
@@ -163,9 +170,15 @@ class _Merging:
         if found and found.is_folder:
             return found
         self._remove(parent, name, path)
-        parent.children[name] = made = Node(None, self._number)
+        parent.children[name] = made = self._node(None)
         self._put[path] = 0
         return made
+
+    def _node(self, entry: Entry | None) -> Node:
+        self._made += 1
+        if self._made > NODES_LIMIT:
+            raise TreeTooLarge
+        return Node(entry, self._number)
 
     def _renew(self, folder: Node, entry: Entry) -> None:
         """Layers repeat the folders that things are in: only another mode is a change."""

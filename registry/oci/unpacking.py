@@ -25,7 +25,7 @@ class LayerUnreadable(Exception):
 class LayerBounds:
     """How much a layer may hold: bytes without compression, `ratio` of them for each byte of the layer beyond the
     `free_bytes` that any may come to, tar headers, bytes of an extended header, of a path and of all paths together,
-    nested folders, and packages.
+    nested folders, packages, and bytes of the lists that tell of them.
     """
 
     unpacked_bytes: int = 32 << 30
@@ -37,6 +37,7 @@ class LayerBounds:
     all_path_bytes: int = 32 << 20
     depth: int = 256
     packages: int = 100_000
+    list_bytes: int = 64 << 20
 
 
 USUAL_LAYER = LayerBounds()

@@ -54,7 +54,7 @@ def test_layer_waits_until_it_has_been_read_and_is_read_once(registry: SmallRegi
     assert states(registry, reading, BASE, TOP) == [LayerState("waiting"), LayerState("waiting")]
     assert states(registry, reading, TOP) == [LayerState("waiting")]
     assert reading.read_waiting() == 2
-    assert states(registry, reading, BASE, TOP) == [LayerState("ready", entries=2), LayerState("ready", entries=2)]
+    assert states(registry, reading, BASE, TOP) == [LayerState("ready", entries=4), LayerState("ready", entries=3)]
     assert reading.read_waiting() == 0
 
 
@@ -65,7 +65,7 @@ def test_layer_that_another_process_has_read_meanwhile_is_not_read_again(registr
         states(registry, each, BASE)
     first.read_waiting()
     second.read_waiting()
-    assert states(registry, second, BASE) == [LayerState("ready", entries=2)]
+    assert states(registry, second, BASE) == [LayerState("ready", entries=4)]
 
 
 def test_layer_that_cannot_be_read_says_why_and_is_not_tried_again(registry: SmallRegistry) -> None:
@@ -202,9 +202,12 @@ def test_what_has_too_many_files_is_not_put_into_a_tree(
     look = files(registry, reading)
     look.get(registry.repository(), Reference.parse("1"))
     reading.read_waiting()
-    monkeypatch.setattr("registry.core.files.ENTRIES_LIMIT", 3)
-    with pytest.raises(BadQuery, match="more than 3 files"):
-        look.get(registry.repository(), Reference.parse("1"))
+    for limit in ("registry.oci.trees.NODES_LIMIT", "registry.core.files.ENTRIES_LIMIT"):
+        with monkeypatch.context() as lowered:
+            lowered.setattr(limit, 6)
+            with pytest.raises(BadQuery, match="too many files"):
+                look.get(registry.repository(), Reference.parse("1"))
+    assert look.get(registry.repository(), Reference.parse("1")).merged
 
 
 def test_index_without_an_image_that_is_here_has_no_files(registry: SmallRegistry) -> None:

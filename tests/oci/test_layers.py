@@ -27,5 +27,6 @@ def test_what_was_packed_is_unpacked_as_it_was() -> None:
 
 
 def test_layer_with_more_packages_than_it_may_have_is_given_up() -> None:
-    with pytest.raises(LayerUnreadable, match="more than 1 packages"):
-        read_layer([layer(*LISTS)], LayerBounds(packages=1))
+    for bounds in (LayerBounds(packages=1), LayerBounds(list_bytes=60)):
+        with pytest.raises(LayerUnreadable, match="packages, or are too large"):
+            read_layer([layer(*LISTS)], bounds)
