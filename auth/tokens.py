@@ -224,6 +224,7 @@ class TokenIssuer:
         self._keys = KeyRing(keys, reload)
         self._verified = _Verified()
         self._issuer = issuer
+        self._service = service
         self._access_audience = service
         self._refresh_audience = f"{service}/refresh"
         self._clock = clock
@@ -235,6 +236,14 @@ class TokenIssuer:
     def issue_refresh(self, subject: str, *, version: int, lifetime: int = REFRESH_SECONDS) -> str:
         """A refresh token for `lifetime` seconds from now."""
         return self._sign(self._refresh_audience, subject, version, lifetime, ())
+
+    def seal(self, purpose: str, text: str, *, lifetime: int) -> str:
+        """A text for somebody to keep and bring back, for so many seconds; it can be read, and not changed."""
+        return self._sign(f"{self._service}/{purpose}", text, 0, lifetime, ())
+
+    def unseal(self, purpose: str, token: str) -> str:
+        """The text that was sealed for that purpose. Raises `BadToken`."""
+        return self._verify(token, f"{self._service}/{purpose}").subject
 
     def verify(self, token: str) -> Claims:
         """What an access token says; anything else raises `BadToken`, whatever it is."""

@@ -18,6 +18,7 @@ from auth.basic import BadCredentials, Credentials
 from registry.core.sessions import Sessions
 from registry.errors import Forbidden, Unauthorized
 from registry.origins import Origin
+from storage.metadata.users import UserRecord
 
 SESSION_COOKIE = "sid"
 PROOF_COOKIE = "_gorilla_csrf"
@@ -64,6 +65,12 @@ class Browsers:
     def forget(self, request: Request, response: Response) -> None:
         response.delete_cookie(SESSION_COOKIE, secure=self._is_secure(request), httponly=True, samesite="lax")
 
+    def give(self, request: Request, response: Response, name: str, value: str, *, seconds: int) -> None:
+        """Have a browser bring something back soon, also when it comes from another site; without a value, no more."""
+        response.set_cookie(
+            name, value, max_age=seconds, secure=self._is_secure(request), httponly=True, samesite="lax"
+        )
+
     def _set(self, request: Request, response: Response, name: str, value: str, same_site: str) -> None:
         response.set_cookie(
             name,
@@ -94,22 +101,27 @@ class SignIns:
         # No account has a name that cannot be printed, and not every database can look for one.
         if not (name and name.isprintable() and password):
             raise Unauthorized("incorrect username or password")
-        address = self._origin.client(request)
         try:
-            actor = self._accounts.sign_in(Credentials(name, password), address)
+            actor = self._accounts.sign_in(Credentials(name, password), self._origin.client(request))
         except BadCredentials as error:
             raise Unauthorized(str(error)) from None
         if actor.user is None or actor.key or actor.user.source == "oidc":
             raise Unauthorized("only people sign in here, with their password")
-        agent, old = request.headers.get("user-agent", ""), self._browsers.secret(request)
-        return self._sessions.begin(actor.user, address=address, agent=agent, instead_of=old)
+        return self.begin(request, actor.user)
 
-    def leave(self, request: Request) -> None:
-        """End the session of the browser, if there is one."""
+    def begin(self, request: Request, user: UserRecord) -> str:
+        """As `enter`, for somebody of whom it is known who that is."""
+        address, agent = self._origin.client(request), request.headers.get("user-agent", "")
+        return self._sessions.begin(user, address=address, agent=agent, instead_of=self._browsers.secret(request))
+
+    def leave(self, request: Request) -> UserRecord | None:
+        """End the session of the browser, if there is one, and tell whose it was."""
         secret = self._browsers.secret(request)
         actor = self._sessions.find(secret, renews=False) if secret else None
-        if actor:
-            self._sessions.end(actor)
+        if actor is None:
+            return None
+        self._sessions.end(actor)
+        return actor.user
 
     def knows(self, request: Request, name: str, password: str) -> bool:
         """Whether that is the password of the account, and no token of it."""

@@ -13,6 +13,7 @@ from registry.api.immutable_rules import ImmutableRuleEndpoints
 from registry.api.labels import LabelEndpoints
 from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
+from registry.api.oidc import OidcEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.queues import QueueEndpoints
@@ -37,6 +38,8 @@ from registry.core.groups import Groups
 from registry.core.immutability import ImmutableRules
 from registry.core.labels import Labels
 from registry.core.members import Memberships
+from registry.core.oidc import OidcSignIn
+from registry.core.outsiders import Outsiders
 from registry.core.people import People
 from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
@@ -56,6 +59,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
     """Its endpoints, each with the rules behind it."""
     database, robots = parts.database, Robots(parts.database)
     people = People(database)
+    oidc = OidcSignIn(database, parts.issuer, Outsiders(database))
     settings = Settings(database, _fixed_settings(parts.config))
     project_settings, memberships = ProjectSettings(database), Memberships(database)
     artifacts = parts.artifacts
@@ -76,7 +80,8 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
         webhooks=WebhookEndpoints(Webhooks(database)),
         queues=QueueEndpoints(Queues(database), Schedules(database)),
         users=UserEndpoints(people, parts.sign_ins, parts.gate, parts.browsers),
-        browsers=BrowserEndpoints(parts.sign_ins, parts.browsers, people),
+        browsers=BrowserEndpoints(parts.sign_ins, parts.browsers, parts.origin, people, oidc),
+        oidc=OidcEndpoints(oidc, parts.sign_ins, parts.browsers, parts.origin),
         access_tokens=AccessTokenEndpoints(AccessTokens(database), parts.sessions),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),

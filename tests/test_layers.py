@@ -91,7 +91,7 @@ PLACES = [
         ],
     ),
     ("click", ["registry/cli.py", "registry/commands/"]),
-    ("jwt", ["auth/tokens.py"]),
+    ("jwt", ["auth/tokens.py", "auth/oidc.py"]),
     ("passlib", ["auth/passwords.py"]),
     ("cryptography", ["auth/tokens.py"]),
     ("prometheus_client", ["registry/metrics.py"]),

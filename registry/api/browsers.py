@@ -1,21 +1,25 @@
 """Signing in and out with a browser: `/c/login`, `/c/log_out`, and whether a name is taken."""
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from registry.api.answers import done, shown
 from registry.browsers import Browsers, SignIns
 from registry.contracts import FORM, answers
+from registry.core.oidc import OidcSignIn
 from registry.core.people import People
 from registry.errors import BadQuery
 from registry.forms import field_of, parse_form
+from registry.origins import Origin
 from registry.web import Call
 
 
 class BrowserEndpoints:
-    def __init__(self, sign_ins: SignIns, browsers: Browsers, people: People) -> None:
+    def __init__(self, sign_ins: SignIns, browsers: Browsers, origin: Origin, people: People, oidc: OidcSignIn) -> None:
         self._sign_ins = sign_ins
         self._browsers = browsers
+        self._origin = origin
         self._people = people
+        self._oidc = oidc
 
     @answers(takes=FORM, refuses=(401, 403, 429))
     def log_in(self, call: Call) -> Response:
@@ -29,10 +33,12 @@ class BrowserEndpoints:
         self._browsers.tell_code(request, response, secret=secret)
         return response
 
-    @answers()
+    @answers(refuses=(302, 503))
     def log_out(self, call: Call) -> Response:
-        self._sign_ins.leave(call.request)
-        response = done()
+        user = self._sign_ins.leave(call.request)
+        is_from_there = user is not None and user.source == "oidc"
+        elsewhere = self._oidc.address_to_sign_out(self._origin.base(call.request)) if is_from_there else None
+        response = RedirectResponse(elsewhere, 302) if elsewhere else done()
         self._browsers.forget(call.request, response)
         self._browsers.tell_code(call.request, response, secret="")
         return response

@@ -19,6 +19,7 @@ from registry.api.immutable_rules import ImmutableRuleEndpoints
 from registry.api.labels import LabelEndpoints
 from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
+from registry.api.oidc import OidcEndpoints
 from registry.api.old_robots import OldRobotEndpoints
 from registry.api.projects import ProjectEndpoints
 from registry.api.queues import QueueEndpoints
@@ -32,6 +33,7 @@ from registry.api.system import SystemEndpoints
 from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
 from registry.api.webhooks import WebhookEndpoints
+from registry.core.oidc import CALLBACK
 from registry.web import Entry, Handler, InProject, InSystem, Needs, OfObject, Rule
 
 BASE = "/api/v2.0"
@@ -58,6 +60,7 @@ class ManagementEndpoints:
     queues: QueueEndpoints
     users: UserEndpoints
     browsers: BrowserEndpoints
+    oidc: OidcEndpoints
     access_tokens: AccessTokenEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
@@ -257,6 +260,10 @@ def _users(to: ManagementEndpoints) -> list[Rule]:
     return [
         Rule("POST", "/c/login", to.browsers.log_in, Entry.ANYBODY, hashes=True),
         Rule("GET", "/c/log_out", to.browsers.log_out, Entry.ANYBODY),
+        Rule("GET", "/c/oidc/login", to.oidc.log_in, Entry.ANYBODY),
+        Rule("GET", CALLBACK, to.oidc.callback, Entry.ANYBODY),
+        Rule("POST", "/c/oidc/onboard", to.oidc.onboard, Entry.ANYBODY),
+        on("POST", "/system/oidc/ping", to.oidc.ping, needs=InSystem("configuration:update")),
         Rule("POST", "/c/userExists", to.browsers.user_exists, Entry.GUEST),
         on("GET", "/users", to.users.index, needs=InSystem("user:list")),
         on("POST", "/users", to.users.post, needs=Entry.GUEST),

@@ -203,7 +203,7 @@ def _shown(user: UserRecord) -> User:
         user_id=user.id,
         username=user.name,
         sysadmin_flag=user.is_admin,
-        admin_role_in_auth=user.is_admin and user.source != "local",
+        admin_role_in_auth=user.is_group_admin,
         creation_time=time_text(user.created_at),
         update_time=time_text(user.updated_at or user.created_at),
     )

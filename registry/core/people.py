@@ -88,10 +88,7 @@ class People:
         password_hash = hash_new(password)
         more = {"email": profile.email, "real_name": profile.real_name, "comment": profile.comment}
         with self._database.write() as tx:
-            if name.startswith(robot_prefix(tx)):
-                raise RequestInvalid(f"the names of robots begin with {robot_prefix(tx)}")
-            if users.find_by_login(tx, name) or users.find_by_email(tx, profile.email):
-                raise Conflict(f"user {name} or email {profile.email} already exists")
+            must_be_free(tx, name, profile.email)
             made = users.add(tx, name, password_hash, is_admin=False, now=self._clock(), **more)
             who = actor if actor.name else Actor(user=made)
             audit.record(tx, who, operation="create", resource_type="user", resource=name)
@@ -146,6 +143,16 @@ class People:
             _must_not_be_last(tx, user)
             users.remove(tx, user_id)
             audit.record(tx, actor, operation="delete", resource_type="user", resource=user.name)
+
+
+def must_be_free(tx: Transaction, name: str, email: str = "") -> None:
+    """For a new account. Raises `RequestInvalid` for what could be a robot's name, and `Conflict` for what is taken:
+    one may sign in with a name or with an address.
+    """
+    if name.startswith(robot_prefix(tx)):
+        raise RequestInvalid(f"the names of robots begin with {robot_prefix(tx)}")
+    if users.find_by_login(tx, name) or (email and users.find_by_email(tx, email)):
+        raise Conflict(f"user {name}{f' or email {email}' if email else ''} already exists")
 
 
 def must_exist(tx: Transaction, user_id: int) -> UserRecord:

@@ -85,6 +85,16 @@ def endpoint(value: object) -> str:
     return text
 
 
+def pattern(value: object) -> str:
+    """A regular expression."""
+    text = any_text(value)
+    try:
+        re.compile(text)
+    except re.error:
+        raise ValueError("a regular expression") from None
+    return text
+
+
 def parameters(value: object) -> str:
     """A JSON object of texts."""
     try:

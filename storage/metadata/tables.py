@@ -24,6 +24,7 @@ Name = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 EMPTY, EMPTY_OBJECT = text("''"), text("'{}'")
+FALSE = text("false")
 
 metadata = MetaData(
     naming_convention={
@@ -77,6 +78,8 @@ users = Table(
     # Who vouches for the account: `local` (its password), `ldap` or `oidc`; and by which name it is known there.
     Column("source", Text, nullable=False, server_default="local"),
     Column("external_id", Name),
+    # Whether it is an administrator because of a group, and so only for as long as it is in that.
+    Column("is_group_admin", Boolean, nullable=False, server_default=FALSE),
     Index("ix_users_email", "email", unique=True),
     Index("ix_users_external_id", "external_id", unique=True),
     sqlite_autoincrement=True,

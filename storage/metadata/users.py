@@ -26,6 +26,7 @@ class UserRecord:
     comment: str = ""
     source: str = "local"
     external_id: str | None = None
+    is_group_admin: bool = False
 
     def __repr__(self) -> str:
         return f"UserRecord(id={self.id}, name={self.name!r})"
@@ -35,6 +36,7 @@ _COLUMNS = [users.c[name] for name in UserRecord.__slots__]
 _BY_NAME = Prepared(select(*_COLUMNS).where(users.c.name == bindparam("name")))
 _BY_EMAIL = Prepared(select(*_COLUMNS).where(users.c.email == bindparam("email")))
 _BY_ID = Prepared(select(*_COLUMNS).where(users.c.id == bindparam("id")))
+_BY_EXTERNAL_ID = Prepared(select(*_COLUMNS).where(users.c.external_id == bindparam("external_id")))
 _BY_LOGIN = Prepared(
     select(*_COLUMNS).where(or_(users.c.name == bindparam("login"), users.c.email == bindparam("login")))
 )
@@ -58,6 +60,11 @@ def find_by_login(tx: Connection, login: str) -> UserRecord | None:
 
 def find_by_email(tx: Connection, email: str) -> UserRecord | None:
     row = _BY_EMAIL.row(tx, email=email)
+    return UserRecord(*row) if row else None
+
+
+def find_by_external_id(tx: Connection, external_id: str) -> UserRecord | None:
+    row = _BY_EXTERNAL_ID.row(tx, external_id=external_id)
     return UserRecord(*row) if row else None
 
 
@@ -118,8 +125,8 @@ def set_disabled(tx: Connection, user_id: int, *, disabled: bool) -> None:
     _change(tx, user_id, is_disabled=disabled)
 
 
-def set_admin(tx: Connection, user_id: int, *, admin: bool) -> None:
-    _change(tx, user_id, is_admin=admin)
+def set_admin(tx: Connection, user_id: int, *, admin: bool, by_group: bool = False) -> None:
+    _change(tx, user_id, is_admin=admin, is_group_admin=admin and by_group)
 
 
 def set_profile(tx: Connection, user_id: int, *, email: str | None, real_name: str, comment: str, now: int) -> None:

@@ -1,0 +1,104 @@
+"""People whom another system vouches for: an account is made when they first come, and kept as they are told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from auth.access import Actor
+from registry.core import audit
+from registry.core.groups import Wish, get_or_add
+from registry.core.people import must_be_free
+from registry.core.users import must_be_username, must_not_be_last_admin
+from registry.errors import Conflict, Unauthorized
+from storage.clock import now_ms
+from storage.metadata import groups, users
+from storage.metadata.database import Database, Transaction
+from storage.metadata.users import UserRecord
+
+NO_PASSWORD = ""
+_TEXT_LIMIT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Outsider:
+    """Somebody as the other system tells: `external_id` is known for ever, the rest may be another one next time.
+
+    `groups` and `is_admin` are None where it does not tell them.
+    """
+
+    source: Literal["oidc", "ldap"]
+    external_id: str
+    name: str
+    email: str
+    real_name: str
+    groups: Sequence[Wish] | None = None
+    is_admin: bool | None = None
+
+
+class Outsiders:
+    def __init__(self, database: Database, *, clock: Callable[[], int] = now_ms) -> None:
+        self._database = database
+        self._clock = clock
+
+    def is_known(self, outsider: Outsider) -> bool:
+        with self._database.read() as tx:
+            return users.find_by_external_id(tx, outsider.external_id) is not None
+
+    def admit(self, outsider: Outsider) -> UserRecord:
+        """The account as it is from now on.
+
+        Raises `Unauthorized` for one that is disabled; `RequestInvalid` and `Conflict` for a new one whose name cannot
+        be that of an account.
+        """
+        with self._database.write() as tx:
+            known = users.find_by_external_id(tx, outsider.external_id) or self._add(tx, outsider)
+            if known.is_disabled:
+                raise Unauthorized("the account is disabled")
+            self._refresh(tx, known, outsider)
+            if outsider.groups is not None:
+                held = {get_or_add(tx, each).id for each in outsider.groups}
+                groups.put_user(tx, known.id, held)
+            if outsider.is_admin is not None:
+                _set_standing(tx, known, is_admin=outsider.is_admin)
+            refreshed = users.find_by_id(tx, known.id)
+        assert refreshed is not None, "it was found or made in this transaction"  # noqa: S101
+        return refreshed
+
+    def _add(self, tx: Transaction, outsider: Outsider) -> UserRecord:
+        must_be_username(outsider.name)
+        must_be_free(tx, outsider.name)
+        made = users.add(
+            tx,
+            outsider.name,
+            NO_PASSWORD,
+            is_admin=False,
+            now=self._clock(),
+            source=outsider.source,
+            external_id=outsider.external_id,
+        )
+        audit.record(tx, Actor(made), operation="create", resource_type="user", resource=made.name)
+        return made
+
+    def _refresh(self, tx: Transaction, known: UserRecord, outsider: Outsider) -> None:
+        """An address that another account has is left out: one may sign in with it."""
+        email = outsider.email[:_TEXT_LIMIT] or None
+        other = users.find_by_login(tx, email) if email else None
+        if other and other.id != known.id:
+            email = known.email
+        real_name = outsider.real_name[:_TEXT_LIMIT]
+        if (email, real_name) != (known.email, known.real_name):
+            comment, now = known.comment, self._clock()
+            users.set_profile(tx, known.id, email=email, real_name=real_name, comment=comment, now=now)
+
+
+def _set_standing(tx: Transaction, user: UserRecord, *, is_admin: bool) -> None:
+    """By its groups somebody becomes an administrator, and is one no more: but for the last, and those made by hand."""
+    if is_admin and not user.is_admin:
+        users.set_admin(tx, user.id, admin=True, by_group=True)
+    if is_admin or not user.is_group_admin:
+        return
+    try:
+        must_not_be_last_admin(tx, user)
+    except Conflict:
+        return
+    users.set_admin(tx, user.id, admin=False)

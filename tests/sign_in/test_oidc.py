@@ -1,0 +1,215 @@
+"""Signing in with a real OpenID provider: accounts, names, groups, standing, and what is refused."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from registry.config import Config
+from tests.http.serving import PASSWORD, Registry, populate, running
+from tests.sign_in.providers import SECRET, OidcServer, oidc_server, sign_in_there
+
+pytestmark = pytest.mark.servers
+CODE = "X-Harbor-CSRF-Token"
+PEOPLE = {
+    "ann": {"email": "ann@example.com", "email_verified": True, "groups": ["crew", "bosses"], "name": "Ann"},
+    "bob": {"email": "pat@example.com", "email_verified": False, "groups": ["crew"]},
+    "eve": {"preferred_username": "pat"},
+    "odd": {"preferred_username": "a,b"},
+}
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with running(Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)) as registry:
+        populate(registry)
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def provider(registry: Registry) -> Iterator[OidcServer]:
+    with oidc_server(f"{registry.url}/c/oidc/callback", PEOPLE) as server:
+        configure(
+            registry,
+            auth_mode="oidc_auth",
+            oidc_name="the tests'",
+            oidc_endpoint=server.url,
+            oidc_client_id="cove",
+            oidc_client_secret=SECRET,
+            oidc_scope="openid,profile,email,groups",
+            oidc_groups_claim="groups",
+            oidc_admin_group="bosses",
+            oidc_auto_onboard=True,
+        )
+        yield server
+
+
+def configure(registry: Registry, **values: object) -> None:
+    response = registry.client("admin").put("/api/v2.0/configurations", json=values)
+    assert response.status_code == 200, response.text
+
+
+def arrive(registry: Registry, name: str, start: str = "/c/oidc/login") -> tuple[httpx.Client, httpx.Response]:
+    browser = registry.client()
+    return browser, sign_in_there(browser, f"{registry.url}{start}", name, registry.url)
+
+
+def current(browser: httpx.Client) -> dict[str, object]:
+    response = browser.get("/api/v2.0/users/current")
+    assert response.status_code == 200, response.text
+    user: dict[str, object] = response.json()
+    return user
+
+
+def test_person_comes_back_with_an_account_groups_and_standing(registry: Registry, provider: OidcServer) -> None:
+    browser, response = arrive(registry, "ann", "/c/oidc/login?redirect_url=/projects")
+    assert (response.status_code, response.headers["location"]) == (302, "/projects")
+    user = current(browser)
+    assert user.items() >= {"username": "ann", "email": "ann@example.com", "realname": "Ann"}.items()
+    assert (user["sysadmin_flag"], user["admin_role_in_auth"]) == (True, True)
+    groups = browser.get("/api/v2.0/usergroups").json()
+    assert [(group["group_name"], group["group_type"]) for group in groups] == [("bosses", 3), ("crew", 3)]
+    again, _ = arrive(registry, "ann")
+    assert current(again)["user_id"] == user["user_id"]
+
+
+def test_group_gives_its_role_to_whoever_comes_with_it(registry: Registry, provider: OidcServer) -> None:
+    body = {"role_id": 2, "member_group": {"group_name": "crew", "group_type": 3}}
+    registry.client("admin").post("/api/v2.0/projects/team/members", json=body)
+    browser, _ = arrive(registry, "bob")
+    assert browser.get("/api/v2.0/projects/team").json()["current_user_role_id"] == 2
+    configure(registry, oidc_group_filter="^boss")
+    browser, _ = arrive(registry, "bob")
+    assert browser.get("/api/v2.0/projects/team").status_code == 403
+    configure(registry, oidc_group_filter="")
+
+
+def test_address_that_nobody_has_checked_is_not_taken(registry: Registry, provider: OidcServer) -> None:
+    browser, _ = arrive(registry, "bob")
+    assert "email" not in current(browser)
+
+
+def test_administrator_by_a_group_is_none_without_it(registry: Registry, provider: OidcServer) -> None:
+    configure(registry, oidc_admin_group="crew")
+    browser, _ = arrive(registry, "bob")
+    assert current(browser)["sysadmin_flag"] is True
+    configure(registry, oidc_admin_group="bosses")
+    browser, _ = arrive(registry, "bob")
+    assert current(browser)["sysadmin_flag"] is False
+
+
+def test_docker_signs_in_with_the_secret_that_its_owner_has_chosen(registry: Registry, provider: OidcServer) -> None:
+    browser, response = arrive(registry, "bob")
+    user_id, code = current(browser)["user_id"], {CODE: response.headers[CODE]}
+    assert registry.client("bob").get("/service/token").status_code == 401
+    path, secret = f"/api/v2.0/users/{user_id}/cli_secret", "Secret-for-docker1"
+    assert browser.put(path, json={"secret": secret}, headers=code).status_code == 200
+    assert registry.client("bob", secret).get("/service/token").status_code == 200
+    page = registry.client()
+    told = {CODE: page.post("/c/login").headers[CODE]}
+    assert page.post("/c/login", data={"principal": "bob", "password": secret}, headers=told).status_code == 401
+
+
+def test_newcomer_chooses_a_name_where_names_are_not_given(registry: Registry, provider: OidcServer) -> None:
+    configure(registry, oidc_auto_onboard=False)
+    browser, response = arrive(registry, "new", "/c/oidc/login?redirect_url=/x")
+    assert response.headers["location"] == "/oidc-onboard?username=new&redirect_url=%2Fx"
+    assert browser.get("/api/v2.0/users/current").status_code == 401
+    told = {CODE: browser.post("/c/oidc/onboard").headers[CODE]}
+
+    def choose(name: str) -> int:
+        return browser.post("/c/oidc/onboard", data={"username": name}, headers=told).status_code
+
+    assert [choose("pat"), choose("a,b"), choose("")] == [409, 400, 400]
+    assert choose("newcomer") == 200
+    assert current(browser)["username"] == "newcomer"
+    known, response = arrive(registry, "new")
+    assert (response.headers["location"], current(known)["username"]) == ("/", "newcomer")
+    configure(registry, oidc_auto_onboard=True)
+
+
+def test_nobody_is_let_in_by_the_name_of_another_account(registry: Registry, provider: OidcServer) -> None:
+    browser, response = arrive(registry, "eve")
+    assert response.status_code == 409
+    assert browser.get("/api/v2.0/users/current").status_code == 401
+    _, response = arrive(registry, "odd")
+    assert response.status_code == 400
+
+
+def test_account_that_is_disabled_is_not_let_in(registry: Registry, provider: OidcServer) -> None:
+    arrive(registry, "bob")
+    registry.users.disable("bob")
+    _, response = arrive(registry, "bob")
+    assert response.status_code == 401
+    registry.users.enable("bob")
+
+
+@pytest.mark.parametrize("missing", ["cookie", "state", "code"])
+def test_answer_that_the_browser_did_not_ask_for_is_refused(
+    registry: Registry, provider: OidcServer, missing: str
+) -> None:
+    browser = registry.client()
+    browser.get("/c/oidc/login")
+    if missing == "cookie":
+        browser.cookies.clear()
+    query = {"state": "x", "code": "x"}
+    del query["state" if missing == "state" else "code"]
+    assert browser.get("/c/oidc/callback", params=query).status_code == 401
+
+
+def test_code_is_good_for_the_browser_that_began_and_once(registry: Registry, provider: OidcServer) -> None:
+    browser = registry.client()
+    answer = sign_in_there(browser, f"{registry.url}/c/oidc/login", "ann", registry.url)
+    callback = str(answer.request.url)
+    assert registry.client().get(callback).status_code == 401
+    assert browser.get(callback).status_code == 401
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example", "x", "/a b"])
+def test_browser_is_sent_to_no_other_site_afterwards(registry: Registry, provider: OidcServer, target: str) -> None:
+    assert registry.client().get("/c/oidc/login", params={"redirect_url": target}).status_code == 400
+
+
+def test_wrong_client_secret_lets_nobody_in(registry: Registry, provider: OidcServer) -> None:
+    configure(registry, oidc_client_secret="wrong")
+    _, response = arrive(registry, "ann")
+    assert response.status_code == 401
+    assert "answers /token with 401" in response.json()["errors"][0]["message"]
+    configure(registry, oidc_client_secret=SECRET)
+
+
+def test_provider_is_looked_for(registry: Registry, provider: OidcServer) -> None:
+    admin, path = registry.client("admin"), "/api/v2.0/system/oidc/ping"
+    assert admin.post(path, json={"url": provider.url, "verify_cert": True}).status_code == 200
+    assert admin.post(path, json={"url": registry.url}).status_code == 400
+    assert admin.post(path, json={"url": "http://127.0.0.1:1"}).status_code == 400
+    assert admin.post(path, json={"url": "file:///etc"}).status_code == 400
+    assert registry.client("pat").post(path, json={"url": provider.url}).status_code == 403
+
+
+def test_browser_is_signed_out_there_too_where_that_is_set(registry: Registry, provider: OidcServer) -> None:
+    browser, _ = arrive(registry, "ann")
+    configure(registry, oidc_logout=True)
+    response = browser.get("/c/log_out")
+    assert response.status_code == 302
+    assert response.headers["location"].startswith(f"{provider.url}/session/end?client_id=cove&post_logout")
+    configure(registry, oidc_logout=False)
+    assert browser.get("/api/v2.0/users/current").status_code == 401
+
+
+def test_accounts_with_passwords_sign_in_as_before(registry: Registry, provider: OidcServer) -> None:
+    assert registry.client("pat").get("/api/v2.0/users/current").status_code == 200
+    assert registry.client().get("/api/v2.0/systeminfo").json()["oidc_provider_name"] == "the tests'"
+
+
+def test_provider_that_does_not_answer_is_told(registry: Registry, provider: OidcServer) -> None:
+    configure(registry, oidc_endpoint="http://127.0.0.1:1")
+    response = registry.client().get("/c/oidc/login")
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    configure(registry, oidc_endpoint=provider.url)
+
+
+def test_registry_without_a_provider_sends_nobody_away(registry: Registry, provider: OidcServer) -> None:
+    configure(registry, auth_mode="db_auth")
+    assert registry.client().get("/c/oidc/login").status_code == 412
+    configure(registry, auth_mode="oidc_auth")
