@@ -1,10 +1,14 @@
 """The schema's history. `upgrade` runs in the caller's write transaction: a migration happens whole or not at all."""
 
+import threading
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
+
+# Alembic's `op` and `context`, by which migrations speak to their database, are one each in a process.
+_one_at_a_time = threading.Lock()
 
 
 def alembic_config(tx: Connection) -> Config:
@@ -15,4 +19,5 @@ def alembic_config(tx: Connection) -> Config:
 
 
 def upgrade(tx: Connection) -> None:
-    command.upgrade(alembic_config(tx), "head")
+    with _one_at_a_time:
+        command.upgrade(alembic_config(tx), "head")

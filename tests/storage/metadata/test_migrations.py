@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -97,6 +98,16 @@ def test_two_processes_migrate_at_once_and_both_succeed(blank: str) -> None:
     with database.read() as tx:
         assert tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [HEAD]
     database.close()
+
+
+def test_threads_migrate_databases_of_their_own_at_once(tmp_path: Path) -> None:
+    def migrate(number: int) -> None:
+        with closing(Database.open(tmp_path / f"{number}.db")) as database:
+            database.migrate()
+            database.check()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(migrate, range(4)))
 
 
 def test_migration_that_fails_leaves_nothing_behind(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
