@@ -2,7 +2,7 @@
 
 A setting comes from the first of these that names it: the command line, a `COVE_` environment variable, the TOML file
 (`--config` or COVE_CONFIG), the default. The fields of `Config` are the whole table: the command line takes its help
-from it, and a test holds the README to it.
+from it, and a test holds docs/settings.md to it.
 """
 
 import os

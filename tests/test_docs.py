@@ -3,22 +3,32 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 import click
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from auth.roles import BY_RANK, PROJECT_PERMISSIONS
+from registry.app import open_database, prepare
 from registry.cli import main
-from registry.config import SETTINGS
+from registry.config import SETTINGS, Config
+from registry.metrics import Metrics
+from registry.routes import Endpoints, rules
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 COMMON_OPTIONS = {"--data", "--config", "--json"}
 
 
-def table(heading: str) -> list[list[str]]:
-    """The rows of the first table below a heading, without its head."""
-    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+def table(page: str, number: int = 0) -> list[list[str]]:
+    """The rows of a table of a page of docs/, without its head."""
+    blocks = re.findall(r"(?:^\|.*\n)+", (DOCS / page).read_text("utf-8"), re.MULTILINE)
+    rows = [line.strip("|").split("|") for line in blocks[number].splitlines()]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
 
@@ -41,19 +51,19 @@ def usage(path: str, command: click.Command) -> str:
     return " ".join([path, *arguments, *own])
 
 
-def test_readme_names_every_setting_with_its_default_and_its_help() -> None:
+def test_page_of_settings_names_every_one_with_its_default_and_its_help() -> None:
     expected = [
         [f"`{setting.name}`", f"`{setting.default}`" if setting.default else "", setting.rule.help]
         for setting in SETTINGS.values()
     ]
-    assert table("Settings") == expected
+    assert table("settings.md") == expected
 
 
-def test_readme_names_every_command_with_its_arguments_and_its_help() -> None:
+def test_page_of_commands_names_every_one_with_its_arguments_and_its_help() -> None:
     expected = [
         [f"`{usage(path, command)}`", command.get_short_help_str(200)] for path, command in leaves(main, "cove")
     ]
-    assert table("Commands") == expected
+    assert table("commands.md") == expected
 
 
 def test_every_command_but_serve_takes_the_same_options() -> None:
@@ -62,17 +72,53 @@ def test_every_command_but_serve_takes_the_same_options() -> None:
         assert options >= (COMMON_OPTIONS if path != "cove serve" else {"--data", "--config"})
 
 
-def test_commands_in_the_texts_exist() -> None:
+def test_page_of_roles_has_the_table_of_permissions() -> None:
+    expected = [
+        [f"`{permission}`", *("yes" if role in row.roles else "" for role in BY_RANK), "yes" if row.public else ""]
+        for permission, row in PROJECT_PERMISSIONS.items()
+    ]
+    assert table("roles.md", 1) == expected
+
+
+def test_page_of_the_api_names_every_address_for_clients_with_what_it_needs() -> None:
+    kinds = get_type_hints(Endpoints)
+    endpoints = Endpoints(**{row.name: kinds[row.name].__new__(kinds[row.name]) for row in fields(Endpoints)})
+    expected = [[rule.method, f"`{rule.path.replace(':path', '')}`", str(rule.needs)] for rule in rules(endpoints)]
+    assert table("api.md") == expected
+
+
+def test_page_of_metrics_names_every_one(tmp_path: Path) -> None:
+    config = Config(data=tmp_path / "data")
+    prepare(config)
+    with closing(open_database(config)) as database:
+        shown = Metrics(database).render().decode()
+    expected = [
+        [f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation]
+        for family in text_string_to_metric_families(shown)
+        if not family.name.endswith("_created")
+    ]
+    assert table("metrics.md") == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_the_texts_exist(page: Path) -> None:
     known = {path for path, _ in leaves(main, "cove")}
-    for called in re.findall(r"^    (cove \w+ \w+)", README, re.MULTILINE):
-        assert called in known
+    text = page.read_text("utf-8")
+    called = re.findall(r"(?:^ *|`)(cove [a-z]+(?: [a-z]+)?)", text, re.MULTILINE)
+    for command in called:
+        assert any(path.startswith(command) or command.startswith(f"{path} ") for path in known), command
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
-    assert targets
-    for target in targets:
-        assert target.startswith("https://") or (ROOT / target).exists()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_every_page_is_linked_from_the_index_beside_it() -> None:
+    for page in DOCS.rglob("*.md"):
+        index = page.parent / "README.md"
+        assert page == index or f"({page.name})" in index.read_text("utf-8"), page
 
 
 def test_changelog_has_the_version_of_the_package() -> None:
