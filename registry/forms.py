@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 from registry.errors import RequestInvalid
 
-_FIELDS_LIMIT = 100
+_FIELDS_LIMIT = 200  # a robot of the system has a field for each of its rights
 
 
 def parse_form(body: bytes) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.core.restoring import Restoring
+from registry.core.robots import Robots
 from registry.core.spaces import Spaces
 from registry.core.system_jobs import clean_ups
 from registry.core.tags import Tags
@@ -22,6 +23,7 @@ from registry.ui.files import FileScreens
 from registry.ui.pages import Pages
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
+from registry.ui.robots import RobotScreens
 from registry.ui.rules import Screens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
@@ -52,6 +54,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         ),
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
+        robots=RobotScreens(pages, Robots(database)),
         storage=StorageScreens(
             pages,
             Spaces(database, parts.cleanliness),

@@ -12,6 +12,7 @@ from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
 from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
+from registry.ui.robots import RobotScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
@@ -35,6 +36,7 @@ class Screens:
     deletions: DeletionScreens
     restoring: RestoringScreens
     tags: TagScreens
+    robots: RobotScreens
     storage: StorageScreens
     users: UserScreens
     accounts: AccountScreens
@@ -59,6 +61,7 @@ def page_rules(to: Screens) -> list[Rule]:
         on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),
         *_projects(to),
         *_repositories(to),
+        *_robots(to, "/robots", InSystem),
         *_users(to),
         *_storage(to),
     ]
@@ -83,6 +86,24 @@ def _projects(to: Screens) -> list[Rule]:
         on("POST", member, to.members.set_role, needs=InProject("member:update")),
         on("GET", f"{member}/remove", to.members.ask_remove, needs=InProject("member:delete")),
         on("POST", f"{member}/remove", to.members.remove, needs=InProject("member:delete")),
+        *_robots(to, f"{project}/robots", InProject),
+    ]
+
+
+def _robots(to: Screens, robots: str, needed: type[InProject] | type[InSystem]) -> list[Rule]:
+    """Of a project, or of the system."""
+    robot, may_update, may_delete = f"{robots}/{{robot_id}}", needed("robot:update"), needed("robot:delete")
+    return [
+        on("GET", robots, to.robots.index, needs=needed("robot:list")),
+        on("GET", f"{robots}/new", to.robots.new, needs=needed("robot:create")),
+        on("POST", f"{robots}/new", to.robots.create, needs=needed("robot:create")),
+        on("GET", robot, to.robots.get, needs=needed("robot:read")),
+        on("POST", robot, to.robots.change, needs=may_update),
+        on("POST", f"{robot}/disabled", to.robots.set_disabled, needs=may_update),
+        on("GET", f"{robot}/secret", to.robots.ask_secret, needs=may_update),
+        on("POST", f"{robot}/secret", to.robots.set_secret, needs=may_update),
+        on("GET", f"{robot}/delete", to.robots.ask_delete, needs=may_delete),
+        on("POST", f"{robot}/delete", to.robots.delete, needs=may_delete),
     ]
 
 

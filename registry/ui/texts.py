@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
 
+from registry.errors import RegistryError
 from storage.clock import utc_text
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -39,6 +40,11 @@ def short_digest(digest: str) -> str:
 def part(text: str) -> str:
     """As a part of an address, slashes left as they are."""
     return quote(text, safe="/:")
+
+
+def reason(error: RegistryError) -> str:
+    """Why something was refused, without the class of the error before it."""
+    return error.message.removeprefix("bad request: ")
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {

@@ -38,6 +38,12 @@ SCREENS = {
     "project": "/ui/projects/team",
     "project-empty": "/ui/projects/other",
     "members": "/ui/projects/team/members",
+    "robots": "/ui/projects/team/robots",
+    "robots-none": "/ui/projects/open/robots",
+    "new-robot": "/ui/projects/team/robots/new",
+    "robot": "/ui/projects/team/robots/1",
+    "system-robots": "/ui/robots",
+    "new-system-robot": "/ui/robots/new",
     "activity": "/ui/projects/team/activity",
     "settings": "/ui/projects/team/settings",
     "delete-project": "/ui/projects/team/delete",
@@ -83,10 +89,25 @@ def fill(registry: Registry) -> None:
     for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
         assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
 
+    add_robots(registry)
     registry.push_image("team/old/name", "1")
     assert registry.client("admin").delete("/api/v2.0/projects/team/repositories/old%252Fname").status_code == 200
     dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
     assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
+
+
+def add_robots(registry: Registry) -> None:
+    """One of a project that is disabled, and one of the system that ends soon."""
+    access = [{"resource": "repository", "action": action} for action in ("pull", "push", "list")]
+    ci = {"kind": "project", "namespace": "team", "access": access}
+    everywhere = {"kind": "project", "namespace": "*", "access": access[:1]}
+    with registry.client("admin") as admin:
+        for robot in (
+            {"name": "ci", "level": "project", "duration": 90, "permissions": [ci], "description": "Builds and pushes"},
+            {"name": "old-deployment", "level": "project", "duration": 5, "permissions": [ci], "disable": True},
+            {"name": "mirror", "level": "system", "duration": -1, "permissions": [everywhere]},
+        ):
+            assert admin.post("/api/v2.0/robots", json=robot).status_code == 201
 
 
 def push_layers(registry: Registry, repository: str) -> None:
