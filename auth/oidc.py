@@ -6,10 +6,8 @@ what it has signed is believed, and what it answers itself to the token that it 
 
 import base64
 import hashlib
-import json
 import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,10 +16,11 @@ from urllib.parse import urlencode
 import jwt
 import msgspec
 
-if TYPE_CHECKING:
-    import httpx
+from auth.addresses import Resolve
 
-TIMEOUT_SECONDS = 10.0
+if TYPE_CHECKING:
+    from auth.provider_calls import Calls
+
 USUAL_SCOPES = ("openid", "profile", "email")
 # No algorithm with a shared secret: whoever knows that could sign for the provider.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -98,11 +97,11 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class OpenIdProvider:
-    """Asks the provider of the settings. Every method raises `OidcError`."""
+    """Asks the provider of the settings. Every method raises `OidcError`, and what `resolve` raises."""
 
-    def __init__(self, settings: OidcSettings, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: OidcSettings, resolve: Resolve) -> None:
         self._settings = settings
-        self._clock = clock
+        self._resolve = resolve
 
     def check(self) -> None:
         """Whether there is a provider at the address."""
@@ -138,33 +137,31 @@ class OpenIdProvider:
         with self._client() as http:
             metadata = self._metadata(http)
             answer = self._redeem(http, metadata, code, redirect_uri, attempt)
-            claims = self._verified(answer.id_token, metadata, _get(http, metadata.jwks_uri), attempt)
+            claims = self._verified(answer.id_token, metadata, http.get(metadata.jwks_uri), attempt)
             if metadata.userinfo_endpoint and answer.access_token:
                 claims = self._completed(http, metadata, answer.access_token, claims)
         return self._identity(metadata.issuer, claims)
 
     @contextmanager
-    def _client(self) -> Iterator["httpx.Client"]:
-        import httpx  # noqa: PLC0415 -- most registries have no provider, and the import takes a tenth of a second
+    def _client(self) -> Iterator["Calls"]:
+        from auth import provider_calls  # noqa: PLC0415 -- HTTP takes a tenth of a second, and most have no provider
 
         try:
-            with httpx.Client(
-                timeout=TIMEOUT_SECONDS, verify=self._settings.verifies_certificates, follow_redirects=False
+            with provider_calls.calling(
+                self._resolve, verifies_certificates=self._settings.verifies_certificates
             ) as http:
                 yield http
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise OidcError(f"the OpenID provider does not answer: {type(error).__name__}") from error
+        except provider_calls.CallFailed as error:
+            raise OidcError(f"the OpenID provider {error}") from error
 
-    def _metadata(self, http: "httpx.Client") -> _Metadata:
+    def _metadata(self, http: "Calls") -> _Metadata:
         base = self._settings.endpoint.rstrip("/")
-        found = _converted(_get(http, f"{base}/.well-known/openid-configuration"), _Metadata)
+        found = _converted(http.get(f"{base}/.well-known/openid-configuration"), _Metadata)
         if found.issuer.rstrip("/") != base:
             raise OidcError("the OpenID provider calls itself by another address than the one that is set")
         return found
 
-    def _redeem(
-        self, http: "httpx.Client", metadata: _Metadata, code: str, redirect_uri: str, attempt: Attempt
-    ) -> _Answer:
+    def _redeem(self, http: "Calls", metadata: _Metadata, code: str, redirect_uri: str, attempt: Attempt) -> _Answer:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -174,11 +171,9 @@ class OpenIdProvider:
         own = self._settings
         if "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
             credentials = _form_encoded(own.client_id, own.client_secret)
-            response = http.post(metadata.token_endpoint, data=form, auth=credentials)
-        else:
-            form |= {"client_id": own.client_id, "client_secret": own.client_secret}
-            response = http.post(metadata.token_endpoint, data=form)
-        return _converted(_document(response), _Answer)
+            return _converted(http.post(metadata.token_endpoint, form, credentials), _Answer)
+        form |= {"client_id": own.client_id, "client_secret": own.client_secret}
+        return _converted(http.post(metadata.token_endpoint, form), _Answer)
 
     def _verified(self, token: str, metadata: _Metadata, keys: Mapping[str, Any], attempt: Attempt) -> dict[str, Any]:
         """The claims of an ID token (OpenID Connect Core 1.0, section 3.1.3.7)."""
@@ -202,10 +197,10 @@ class OpenIdProvider:
         return claims
 
     def _completed(
-        self, http: "httpx.Client", metadata: _Metadata, access_token: str, claims: dict[str, Any]
+        self, http: "Calls", metadata: _Metadata, access_token: str, claims: dict[str, Any]
     ) -> dict[str, Any]:
         """With what the provider tells of the same person beside the token (OpenID Connect Core 1.0, section 5.3)."""
-        told = _get(http, metadata.userinfo_endpoint, {"Authorization": f"Bearer {access_token}"})
+        told = http.get(metadata.userinfo_endpoint, {"Authorization": f"Bearer {access_token}"})
         if told.get("sub") != claims["sub"]:
             raise OidcError("the OpenID provider tells of somebody else than who signed in")
         return {**told, **claims}
@@ -236,22 +231,6 @@ def _key_for(token: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
     if not named or (kid is None and len(named) > 1):
         raise jwt.InvalidKeyError("it is signed with a key that the provider does not have")
     return jwt.PyJWK(named[0], algorithm)
-
-
-def _get(http: "httpx.Client", address: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    return _document(http.get(address, headers=dict(headers or {})))
-
-
-def _document(response: "httpx.Response") -> dict[str, Any]:
-    if response.status_code != 200:
-        raise OidcError(f"the OpenID provider answers {response.request.url.path} with {response.status_code}")
-    try:
-        document = json.loads(response.content)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise OidcError(f"the OpenID provider answers {response.request.url.path} with something else than JSON")
-    return document
 
 
 def _converted(document: Mapping[str, Any], kind: type[Answer]) -> Answer:

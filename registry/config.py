@@ -85,6 +85,10 @@ class Config:
         tuple[values.Network, ...],
         Rule(values.networks, "Addresses or networks beside the internet that webhooks may reach, such as 10.0.0.0/8."),
     ] = ()
+    sign_in_allowed_networks: Annotated[
+        tuple[values.Network, ...],
+        Rule(values.networks, "Addresses or networks beside the internet where a provider or directory may be."),
+    ] = ()
     grace_seconds: Annotated[
         int, Rule(values.whole(0, 86_400), "Seconds that running transfers get to finish when the server stops.")
     ] = 30

@@ -38,8 +38,6 @@ from registry.core.groups import Groups
 from registry.core.immutability import ImmutableRules
 from registry.core.labels import Labels
 from registry.core.members import Memberships
-from registry.core.oidc import OidcSignIn
-from registry.core.outsiders import Outsiders
 from registry.core.people import People
 from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
@@ -59,7 +57,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
     """Its endpoints, each with the rules behind it."""
     database, robots = parts.database, Robots(parts.database)
     people = People(database)
-    oidc = OidcSignIn(database, parts.issuer, Outsiders(database))
+    oidc = parts.oidc
     settings = Settings(database, _fixed_settings(parts.config))
     project_settings, memberships = ProjectSettings(database), Memberships(database)
     artifacts = parts.artifacts

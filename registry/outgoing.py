@@ -40,9 +40,13 @@ class NotAllowed(OutgoingError):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which addresses may be asked: those of the internet, and those of the networks that an administrator allows."""
+    """Which addresses may be asked: those of the internet, and those of the networks that an administrator allows.
+
+    `setting` is where that is done, for the error to tell.
+    """
 
     allowed: tuple[Network, ...] = ()
+    setting: str = ""
 
     def includes(self, address: Address) -> bool:
         inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
@@ -53,14 +57,18 @@ class Reach:
         return real.is_global and not real.is_multicast and not is_embedding
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """The addresses of a host, all of which may be reached. Raises `NotAllowed`, `OutgoingError`."""
+        """The addresses of a host, the first ones first, all of which may be reached.
+
+        Raises `NotAllowed`, `OutgoingError`.
+        """
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             raise OutgoingError(f"the name {host[:80]!r} cannot be resolved") from None
-        addresses = [str(entry[4][0]) for entry in found]
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not all(self.includes(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
-            raise NotAllowed(f"{host[:80]!r} is at an address that may not be reached from here")
+            allowing = f": {self.setting} would allow it" if self.setting else ""
+            raise NotAllowed(f"{host[:80]!r} is at an address that may not be reached from here{allowing}")
         return addresses
 
 

@@ -17,13 +17,21 @@ from registry.core.files import Files
 from registry.core.gate import Gate
 from registry.core.layers import Layers
 from registry.core.new_projects import NewProjects
+from registry.core.oidc import OidcSignIn
+from registry.core.outsiders import Outsiders
 from registry.core.overviews import Overviews
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
 from registry.core.sessions import Sessions
 from registry.origins import Origin
+from registry.outgoing import Reach
 from storage.blobs import BlobStore
 from storage.metadata.database import Database
+
+
+def sign_in_reach(config: Config) -> Reach:
+    """Where the servers may be that people sign in with."""
+    return Reach(config.sign_in_allowed_networks, "sign_in_allowed_networks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,10 @@ class Parts:
     @property
     def sign_ins(self) -> SignIns:
         return SignIns(self.accounts, self.sessions, self.browsers, self.origin)
+
+    @property
+    def oidc(self) -> OidcSignIn:
+        return OidcSignIn(self.database, self.issuer, Outsiders(self.database), sign_in_reach(self.config).resolve)
 
     @property
     def callers(self) -> Callers:

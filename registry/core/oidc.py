@@ -9,12 +9,14 @@ from typing import TypeVar
 
 import msgspec
 
+from auth.addresses import Resolve
 from auth.oidc import USUAL_SCOPES, Attempt, Identity, OidcError, OidcSettings, OpenIdProvider
 from auth.tokens import BadToken, TokenIssuer
 from registry.core import settings
 from registry.core.groups import GroupKind, Wish
 from registry.core.outsiders import Outsider, Outsiders
 from registry.errors import BadQuery, PreconditionFailed, Unauthorized, Unavailable
+from registry.outgoing import OutgoingError
 from storage.metadata.database import Database, Transaction
 from storage.metadata.users import UserRecord
 
@@ -48,10 +50,16 @@ class Arrival:
 class OidcSignIn:
     """`base` is always the registry's address as the browser knows it."""
 
-    def __init__(self, database: Database, issuer: TokenIssuer, outsiders: Outsiders) -> None:
+    def __init__(self, database: Database, issuer: TokenIssuer, outsiders: Outsiders, resolve: Resolve) -> None:
         self._database = database
         self._issuer = issuer
         self._outsiders = outsiders
+        self._resolve = resolve
+
+    def offered(self) -> str | None:
+        """The name of the provider, which may be empty; None where people do not sign in with one."""
+        with self._database.read() as tx:
+            return settings.read_text(tx, "oidc_name") if settings.read_text(tx, "auth_mode") == MODE else None
 
     def begin(self, base: str, target: str) -> tuple[str, str]:
         """Where to send a browser, and what it has to bring back. Raises `PreconditionFailed`, `BadQuery`."""
@@ -73,7 +81,7 @@ class OidcSignIn:
             raise Unauthorized("the OpenID provider did not let you in, or you began somewhere else: try again")
         try:
             identity = self._provider().identify(code, base + CALLBACK, attempt)
-        except OidcError as error:
+        except (OidcError, OutgoingError) as error:
             raise Unauthorized(str(error)) from error
         outsider, is_automatic = self._outsider(identity)
         if self._outsiders.is_known(outsider) or (is_automatic and identity.name):
@@ -101,15 +109,15 @@ class OidcSignIn:
         """Raises `BadQuery` unless there is a provider at the address."""
         wanted = OidcSettings(endpoint, "", "", verifies_certificates=verifies_certificates)
         try:
-            OpenIdProvider(wanted).check()
-        except OidcError as error:
+            OpenIdProvider(wanted, self._resolve).check()
+        except (OidcError, OutgoingError) as error:
             raise BadQuery(f"bad request: {error}") from error
 
     def _provider(self) -> OpenIdProvider:
         with self._database.read() as tx:
             if settings.read_text(tx, "auth_mode") != MODE:
                 raise PreconditionFailed("signing in with OpenID Connect is not set up")
-            return OpenIdProvider(_read(tx))
+            return OpenIdProvider(_read(tx), self._resolve)
 
     def _outsider(self, identity: Identity, name: str | None = None) -> tuple[Outsider, bool]:
         """As accounts have it, and whether people need not choose a name."""
@@ -141,7 +149,7 @@ def _available() -> Iterator[None]:
     """Raises `Unavailable` when the provider is not as it should be."""
     try:
         yield
-    except OidcError as error:
+    except (OidcError, OutgoingError) as error:
         raise Unavailable(str(error)) from error
 
 

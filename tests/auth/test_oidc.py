@@ -89,7 +89,7 @@ def provider() -> Iterator[Provider]:
 
 
 def of(provider: Provider, **values: Any) -> OpenIdProvider:
-    return OpenIdProvider(OidcSettings(provider.url, "cove", "a secret+", **values))
+    return OpenIdProvider(OidcSettings(provider.url, "cove", "a secret+", **values), lambda host, port: [host])
 
 
 def test_browser_is_sent_with_a_challenge_that_only_its_verifier_meets(provider: Provider) -> None:

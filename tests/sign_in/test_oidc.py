@@ -1,6 +1,7 @@
 """Signing in with a real OpenID provider: accounts, names, groups, standing, and what is refused."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 import httpx
 import pytest
@@ -21,7 +22,12 @@ PEOPLE = {
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with running(Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)) as registry:
+    config = Config(
+        data=tmp_path_factory.mktemp("registry") / "data",
+        admin_password=PASSWORD,
+        sign_in_allowed_networks=(ip_network("127.0.0.1"),),
+    )
+    with running(config) as registry:
         populate(registry)
         yield registry
 
@@ -185,6 +191,14 @@ def test_provider_is_looked_for(registry: Registry, provider: OidcServer) -> Non
     assert admin.post(path, json={"url": "http://127.0.0.1:1"}).status_code == 400
     assert admin.post(path, json={"url": "file:///etc"}).status_code == 400
     assert registry.client("pat").post(path, json={"url": provider.url}).status_code == 403
+
+
+def test_provider_inside_the_network_is_asked_only_where_that_is_allowed(registry: Registry) -> None:
+    admin, path = registry.client("admin"), "/api/v2.0/system/oidc/ping"
+    for host in ("127.0.0.2", "127.2", "[::1]", "169.254.169.254", "[::ffff:10.0.0.1]"):
+        response = admin.post(path, json={"url": f"http://{host}:1"})
+        assert response.status_code == 400
+        assert "sign_in_allowed_networks" in response.json()["errors"][0]["message"], host
 
 
 def test_browser_is_signed_out_there_too_where_that_is_set(registry: Registry, provider: OidcServer) -> None:
