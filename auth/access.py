@@ -85,6 +85,10 @@ class Actor:
         )
 
 
+OPERATOR = Actor(display="cove:command-line")
+"""Whoever runs commands on the data, and so needs no account; no account can have this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What an account may do in a project at this moment. No project, no rights."""

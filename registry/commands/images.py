@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import click
 
-from auth.access import Actor
 from registry.commands.failures import Failure
 from registry.commands.records import Data, Record
 from registry.core.manifests import Manifests
@@ -18,7 +17,6 @@ from storage.digest import Digest
 
 Item = TypeVar("Item")
 
-OPERATOR = Actor()  # whoever may run commands on the data has no account there
 PAGE = 1000
 
 force_option = click.option("--force", is_flag=True, help="Also what lacks contents, and where tags were set anew.")

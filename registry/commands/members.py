@@ -2,10 +2,14 @@
 
 import click
 
+from auth.access import OPERATOR
 from auth.roles import Role
 from registry.commands.records import Data, Done, Record, on_data
-from registry.core.members import Members
-from storage.metadata.members import MemberRecord
+from registry.core.members import Memberships
+from registry.core.projects import Projects
+from storage.metadata.listings import Listing
+from storage.metadata.members import Membership
+from storage.metadata.projects import ProjectRecord
 
 
 @click.group("member")
@@ -24,7 +28,9 @@ def command() -> None:
 @on_data
 def add(data: Data, project: str, user: str, role: str) -> Done:
     """Make a user a member of a project."""
-    return _given(project, Members(data.database).add(project, user, Role.parse(role)))
+    members, place = Memberships(data.database), _project(data, project)
+    members.add_user(OPERATOR, place, user, Role.parse(role))
+    return _given(place, members.get(place.id, user))
 
 
 @command.command("role")
@@ -34,7 +40,9 @@ def add(data: Data, project: str, user: str, role: str) -> Done:
 @on_data
 def set_role(data: Data, project: str, user: str, role: str) -> Done:
     """Give a member another role."""
-    return _given(project, Members(data.database).set_role(project, user, Role.parse(role)))
+    members, place = Memberships(data.database), _project(data, project)
+    members.set_role(OPERATOR, place, user, Role.parse(role))
+    return _given(place, members.get(place.id, user))
 
 
 @command.command()
@@ -43,22 +51,30 @@ def set_role(data: Data, project: str, user: str, role: str) -> Done:
 @on_data
 def remove(data: Data, project: str, user: str) -> Done:
     """Take a member out of a project."""
-    member = Members(data.database).remove(project, user)
-    return Done(_record(project, member), f"User {user} is no longer a member of project {project}.")
+    place = _project(data, project)
+    member = Memberships(data.database).remove(OPERATOR, place, user)
+    return Done(_record(place, member), f"User {user} is no longer a member of project {project}.")
 
 
 @command.command("list")
 @click.argument("project")
 @on_data
 def list_(data: Data, project: str) -> list[Record]:
-    """List the members of a project."""
-    return [_record(project, member) for member in Members(data.database).list(project)]
+    """List the members of a project, users and groups."""
+    place = _project(data, project)
+    found, _ = Memberships(data.database).page(place.id, Listing(size=0))
+    return [_record(place, member) for member in found]
 
 
-def _given(project: str, member: MemberRecord) -> Done:
+def _project(data: Data, name: str) -> ProjectRecord:
+    return Projects(data.database, data.store).find(name)
+
+
+def _given(project: ProjectRecord, member: Membership) -> Done:
     record = _record(project, member)
-    return Done(record, f"User {member.user} is {record['role']} of project {project} now.")
+    return Done(record, f"User {member.name} is {record['role']} of project {project.name} now.")
 
 
-def _record(project: str, member: MemberRecord) -> Record:
-    return {"project": project, "user": member.user, "role": Role(member.role).label}
+def _record(project: ProjectRecord, member: Membership) -> Record:
+    kind = "user" if member.group_id is None else "group"
+    return {"project": project.name, "user": member.name, "kind": kind, "role": Role(member.role).label}

@@ -2,8 +2,8 @@
 
 import click
 
+from auth.access import OPERATOR
 from registry.commands.images import (
-    OPERATOR,
     PAGE,
     all_pages,
     counted,

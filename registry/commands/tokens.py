@@ -2,10 +2,10 @@
 
 import click
 
-from auth.access import Actor
+from auth.access import OPERATOR
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.access_tokens import USUAL_DAYS, AccessTokens, Wish
-from registry.core.users import Users
+from registry.core.people import People
 from registry.errors import NotFound
 from storage.clock import utc_text
 from storage.metadata.access_tokens import AccessTokenRecord
@@ -28,7 +28,7 @@ def command() -> None:
 def add(data: Data, user: str, name: str, *, days: int) -> Done:
     """Add an access token and print its secret, once."""
     tokens = AccessTokens(data.database)
-    token, secret = tokens.create(Actor(), Users(data.database).find(user).id, Wish(name, days))
+    token, secret = tokens.create(OPERATOR, People(data.database).get(user).id, Wish(name, days))
     return Done({**_record(user, token), "secret": secret}, secret)
 
 
@@ -37,7 +37,7 @@ def add(data: Data, user: str, name: str, *, days: int) -> Done:
 @on_data
 def list_(data: Data, user: str) -> list[Record]:
     """List the access tokens of a user."""
-    found = AccessTokens(data.database).list_of(Users(data.database).find(user).id)
+    found = AccessTokens(data.database).list_of(People(data.database).get(user).id)
     return [_record(user, token) for token in found]
 
 
@@ -47,10 +47,10 @@ def list_(data: Data, user: str) -> list[Record]:
 @on_data
 def revoke(data: Data, user: str, name: str) -> Done:
     """Make an access token worthless at once."""
-    tokens, owner = AccessTokens(data.database), Users(data.database).find(user)
+    tokens, owner = AccessTokens(data.database), People(data.database).get(user)
     for token in tokens.list_of(owner.id):
         if token.name == name:
-            tokens.revoke(Actor(), owner.id, token.id)
+            tokens.revoke(OPERATOR, owner.id, token.id)
             return Done(_record(user, token), f"The access token {name} of user {user} was revoked.")
     raise NotFound(f"user '{user}' has no access token '{name}'")
 

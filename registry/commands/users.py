@@ -2,8 +2,9 @@
 
 import click
 
+from auth.access import OPERATOR
 from registry.commands.records import Data, Done, Record, on_data, read_password
-from registry.core.users import Users
+from registry.core.people import People
 from storage.clock import utc_text
 from storage.metadata.users import UserRecord
 
@@ -27,7 +28,7 @@ def command() -> None:
 @on_data
 def add(data: Data, name: str, *, admin: bool, password_stdin: bool) -> Done:
     """Add an account."""
-    user = Users(data.database).create(name, read_password(from_stdin=password_stdin), admin=admin)
+    user = People(data.database).register(OPERATOR, name, read_password(from_stdin=password_stdin), admin=admin)
     return Done(_record(user), f"User {name} was added.")
 
 
@@ -35,7 +36,7 @@ def add(data: Data, name: str, *, admin: bool, password_stdin: bool) -> Done:
 @on_data
 def list_(data: Data) -> list[Record]:
     """List every account."""
-    return [_record(user) for user in Users(data.database).list()]
+    return [_record(user) for user in People(data.database).list()]
 
 
 @command.command()
@@ -44,7 +45,7 @@ def list_(data: Data) -> list[Record]:
 @on_data
 def password(data: Data, name: str, *, password_stdin: bool) -> Done:
     """Set the password of an account and end its tokens."""
-    user = Users(data.database).set_password(name, read_password(from_stdin=password_stdin))
+    user = People(data.database).set_password(OPERATOR, name, read_password(from_stdin=password_stdin))
     return Done(_record(user), f"The password of user {name} was changed.")
 
 
@@ -53,7 +54,7 @@ def password(data: Data, name: str, *, password_stdin: bool) -> Done:
 @on_data
 def disable(data: Data, name: str) -> Done:
     """Shut an account out; its memberships stay."""
-    return Done(_record(Users(data.database).disable(name)), f"User {name} was disabled.")
+    return Done(_record(People(data.database).disable(OPERATOR, name)), f"User {name} was disabled.")
 
 
 @command.command()
@@ -61,7 +62,7 @@ def disable(data: Data, name: str) -> Done:
 @on_data
 def enable(data: Data, name: str) -> Done:
     """Let a disabled account in again."""
-    return Done(_record(Users(data.database).enable(name)), f"User {name} was enabled.")
+    return Done(_record(People(data.database).enable(OPERATOR, name)), f"User {name} was enabled.")
 
 
 @command.command()
@@ -69,7 +70,7 @@ def enable(data: Data, name: str) -> Done:
 @on_data
 def delete(data: Data, name: str) -> Done:
     """Delete an account and its memberships."""
-    return Done(_record(Users(data.database).delete(name)), f"User {name} was deleted.")
+    return Done(_record(People(data.database).delete(OPERATOR, name)), f"User {name} was deleted.")
 
 
 def _record(user: UserRecord) -> Record:

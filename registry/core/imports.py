@@ -3,7 +3,9 @@
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
+from auth.access import OPERATOR
 from auth.passwords import ForeignHash, check_foreign_hash
+from registry.core import audit
 from registry.core.users import must_be_username
 from registry.errors import RequestInvalid
 from storage.clock import now_ms
@@ -48,6 +50,7 @@ class UserImport:
                     existing.append(name)
                 else:
                     users.add(tx, name, password_hash, is_admin=False, now=self._clock())
+                    audit.record(tx, OPERATOR, operation="create", resource_type="user", resource=name)
                     added.append(name)
         return ImportedUsers(tuple(added), tuple(existing), tuple(problems))
 

@@ -7,8 +7,9 @@ a moment longer: what it signs from then on is forged. The next rotation takes i
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from auth.access import OPERATOR
 from auth.tokens import LOOK_SECONDS, REFRESH_SECONDS, SigningKey
-from registry.core import settings
+from registry.core import audit, settings
 from storage.clock import now_ms
 from storage.metadata import signing_keys
 from storage.metadata.database import Database, Transaction
@@ -64,6 +65,10 @@ class Keys:
             # The newest, whatever the clock of the machine says that made the one before.
             now = max([self._clock(), *(record.created_at + 1 for record in records)])
             signing_keys.add(tx, key.kid, key.private_pem, now)
+            description = f"create signing key: {key.kid}{', older ones revoked' if revoke else ''}"
+            audit.record(
+                tx, OPERATOR, operation="create", resource_type="signing-key", resource=key.kid, description=description
+            )
             return self._statuses(tx, signing_keys.list_newest_first(tx))
 
     def _statuses(self, tx: Transaction, records: Sequence[SigningKeyRecord]) -> list[KeyStatus]:

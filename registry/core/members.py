@@ -2,58 +2,21 @@
 
 from auth.access import Actor
 from auth.roles import Role
-from registry.core import audit, groups, people, projects, users
+from registry.core import audit, groups, people
 from registry.core.filters import filtered
 from registry.errors import BadQuery, Conflict, NotFound
 from storage.metadata import members
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
-from storage.metadata.members import MemberRecord, Membership
+from storage.metadata.members import Membership
 from storage.metadata.projects import ProjectRecord
 
 
-class Members:
-    """Gives and takes roles; each takes effect with the next request."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def list(self, project: str) -> list[MemberRecord]:
-        """Raises `NotFound`."""
-        with self._database.read() as tx:
-            return members.list_all(tx, projects.must_exist(tx, project).id)
-
-    def add(self, project: str, user: str, role: Role) -> MemberRecord:
-        """Raises `NotFound`, and `Conflict` for somebody who is a member already."""
-        with self._database.write() as tx:
-            project_id, user_id = projects.must_exist(tx, project).id, users.must_exist(tx, user).id
-            if members.find_role(tx, project_id, user_id) is not None:
-                raise Conflict(f"user '{user}' is a member of project '{project}' already")
-            members.put_role(tx, project_id, user_id, role)
-        return MemberRecord(user, role)
-
-    def set_role(self, project: str, user: str, role: Role) -> MemberRecord:
-        """Raises `NotFound`."""
-        with self._database.write() as tx:
-            project_id, user_id = projects.must_exist(tx, project).id, users.must_exist(tx, user).id
-            if members.find_role(tx, project_id, user_id) is None:
-                raise NotFound(f"user '{user}' is not a member of project '{project}'")
-            members.put_role(tx, project_id, user_id, role)
-        return MemberRecord(user, role)
-
-    def remove(self, project: str, user: str) -> MemberRecord:
-        """Raises `NotFound`."""
-        with self._database.write() as tx:
-            project_id, user_id = projects.must_exist(tx, project).id, users.must_exist(tx, user).id
-            role = members.find_role(tx, project_id, user_id)
-            if role is None:
-                raise NotFound(f"user '{user}' is not a member of project '{project}'")
-            members.remove(tx, project_id, user_id)
-        return MemberRecord(user, role)
-
-
 class Memberships:
-    """Memberships by their numbers, of users and of groups; what is done is on record."""
+    """Gives and takes roles, of users and of groups; each takes effect with the next request, and is on record.
+
+    Members are given by the numbers of their memberships, and users also by their names.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -63,10 +26,10 @@ class Memberships:
         with self._database.read() as tx, filtered():
             return members.list_page(tx, project_id, listing)
 
-    def get(self, project_id: int, member_id: int) -> Membership:
+    def get(self, project_id: int, member: int | str) -> Membership:
         """Raises `NotFound`."""
         with self._database.read() as tx:
-            return _must_be_member(tx, project_id, member_id)
+            return _must_be_member(tx, project_id, member)
 
     def add_user(self, actor: Actor, project: ProjectRecord, user: int | str, role: int) -> int:
         """Make a user, named or numbered, a member; returns the number of the membership.
@@ -75,9 +38,9 @@ class Memberships:
         """
         _must_be_role(role)
         with self._database.write() as tx:
-            found = people.must_exist(tx, user) if isinstance(user, int) else users.must_exist(tx, user)
+            found = people.must_exist(tx, user)
             if members.is_member(tx, project.id, user_id=found.id):
-                raise Conflict("The project member specified already exist")
+                raise Conflict(f"The project member specified already exist: {found.name}")
             made = members.add(tx, project.id, role, user_id=found.id)
             _note(tx, actor, "create", project, name=found.name, role=role)
             return made
@@ -88,25 +51,26 @@ class Memberships:
         with self._database.write() as tx:
             found = groups.must_exist(tx, group) if isinstance(group, int) else groups.get_or_add(tx, group)
             if members.is_member(tx, project.id, group_id=found.id):
-                raise Conflict("The project member specified already exist")
+                raise Conflict(f"The project member specified already exist: {found.name}")
             made = members.add(tx, project.id, role, group_id=found.id)
             _note(tx, actor, "create", project, name=found.name, role=role)
             return made
 
-    def set_role(self, actor: Actor, project: ProjectRecord, member_id: int, role: int) -> None:
+    def set_role(self, actor: Actor, project: ProjectRecord, member: int | str, role: int) -> None:
         """Raises `NotFound`, `BadQuery`."""
         _must_be_role(role)
         with self._database.write() as tx:
-            member = _must_be_member(tx, project.id, member_id)
-            members.set_role(tx, member_id, role)
-            _note(tx, actor, "update", project, name=member.name, role=role)
+            held = _must_be_member(tx, project.id, member)
+            members.set_role(tx, held.id, role)
+            _note(tx, actor, "update", project, name=held.name, role=role)
 
-    def remove(self, actor: Actor, project: ProjectRecord, member_id: int) -> None:
-        """Raises `NotFound`."""
+    def remove(self, actor: Actor, project: ProjectRecord, member: int | str) -> Membership:
+        """What it was. Raises `NotFound`."""
         with self._database.write() as tx:
-            member = _must_be_member(tx, project.id, member_id)
-            members.remove_by_id(tx, member_id)
-            _note(tx, actor, "delete", project, name=member.name, role=member.role)
+            held = _must_be_member(tx, project.id, member)
+            members.remove(tx, held.id)
+            _note(tx, actor, "delete", project, name=held.name, role=held.role)
+            return held
 
     def count_roles(self, project_id: int) -> dict[int, int]:
         """How many members have each role, by the number of the role."""
@@ -119,11 +83,11 @@ def _must_be_role(role: int) -> None:
         raise BadQuery(f"bad request: role_id {role} is invalid")
 
 
-def _must_be_member(tx: Transaction, project_id: int, member_id: int) -> Membership:
-    member = members.find(tx, project_id, member_id)
-    if member is None:
-        raise NotFound(f"project member {member_id} not found")
-    return member
+def _must_be_member(tx: Transaction, project_id: int, member: int | str) -> Membership:
+    found = members.find(tx, project_id, member)
+    if found is None:
+        raise NotFound(f"project member {member} not found")
+    return found
 
 
 def _note(tx: Transaction, actor: Actor, operation: str, project: ProjectRecord, *, name: str, role: int) -> None:

@@ -1,4 +1,4 @@
-"""Accounts of people by their numbers, as the management API has them: also people change their own."""
+"""Accounts of people: administrators, commands and people themselves make and change them by one set of rules."""
 
 import re
 from collections.abc import Callable
@@ -46,7 +46,10 @@ class Profile:
 
 
 class People:
-    """Finds, adds and changes accounts; what is done is on record."""
+    """Finds, adds and changes accounts, which are given by their numbers or names; what is done is on record.
+
+    The last active administrator can be neither disabled nor removed.
+    """
 
     def __init__(self, database: Database, *, clock: Callable[[], int] = now_ms) -> None:
         self._database = database
@@ -59,10 +62,15 @@ class People:
         with self._database.read() as tx, filtered():
             return users.list_page(tx, listing, without=None if is_whole else FIRST_ADMINISTRATOR)
 
-    def get(self, user_id: int) -> UserRecord:
+    def list(self) -> list[UserRecord]:
+        """All of them by their names."""
+        with self._database.read() as tx:
+            return users.list_all(tx)
+
+    def get(self, who: int | str) -> UserRecord:
         """Raises `NotFound`."""
         with self._database.read() as tx:
-            return must_exist(tx, user_id)
+            return must_exist(tx, who)
 
     def is_taken(self, actor: Actor, *, username: str = "", email: str = "") -> bool:
         """Whether an account has the name or the address: for people with an account, and for those who may make one.
@@ -81,15 +89,18 @@ class People:
             if not settings.read_flag(tx, "self_registration"):
                 raise Unauthorized("unauthorized")
 
-    def register(self, actor: Actor, name: str, password: str, profile: Profile) -> UserRecord:
+    def register(
+        self, actor: Actor, name: str, password: str, profile: Profile | None = None, *, admin: bool = False
+    ) -> UserRecord:
         """A new account; people may make their own, as nobody. Raises `RequestInvalid`, `Conflict`."""
         must_be_username(name)
-        profile.must_be_sound()
+        if profile:
+            profile.must_be_sound()
         password_hash = hash_new(password)
-        more = {"email": profile.email, "real_name": profile.real_name, "comment": profile.comment}
+        more = {"email": profile.email, "real_name": profile.real_name, "comment": profile.comment} if profile else {}
         with self._database.write() as tx:
-            must_be_free(tx, name, profile.email)
-            made = users.add(tx, name, password_hash, is_admin=False, now=self._clock(), **more)
+            must_be_free(tx, name, profile.email if profile else "")
+            made = users.add(tx, name, password_hash, is_admin=admin, now=self._clock(), **more)
             who = actor if actor.name else Actor(user=made)
             audit.record(tx, who, operation="create", resource_type="user", resource=name)
             return made
@@ -123,26 +134,50 @@ class People:
             users.set_admin(tx, user_id, admin=admin)
             _note(tx, actor, user, "system administrator" if admin else "no system administrator")
 
-    def set_password(self, actor: Actor, user_id: int, password: str) -> None:
-        """Raises `NotFound`, and `RequestInvalid` for a password that is weak or the same as before."""
+    def set_password(self, actor: Actor, who: int | str, password: str) -> UserRecord:
+        """Every token issued before is void from now on. Raises `NotFound`, and `RequestInvalid` for a password that is
+        weak or the same as before.
+        """
         password_hash = hash_new(password)
-        before = self.get(user_id)
+        before = self.get(who)
         if before.password_hash and verify_password(password, before.password_hash):
             raise RequestInvalid("New password is identical to old password")
         with self._database.write() as tx:
-            user = must_exist(tx, user_id)
-            users.set_password(tx, user_id, password_hash)
+            user = must_exist(tx, who)
+            users.set_password(tx, user.id, password_hash)
             _note(tx, actor, user, "password")
+            return must_exist(tx, user.id)
 
-    def delete(self, actor: Actor, user_id: int) -> None:
-        """Remove an account with its memberships. Raises `NotFound`; `Denied` for one's own, and for the first."""
+    def disable(self, actor: Actor, who: int | str) -> UserRecord:
+        """Every token issued before is void from now on. Raises `NotFound`; `Denied` for the last administrator."""
         with self._database.write() as tx:
-            user = must_exist(tx, user_id)
-            if user_id in (FIRST_ADMINISTRATOR, actor.user_id):
-                raise Denied(f"user {user.name} cannot be deleted: it is the first administrator's account, or yours")
+            user = must_exist(tx, who)
             _must_not_be_last(tx, user)
-            users.remove(tx, user_id)
+            users.set_disabled(tx, user.id, disabled=True)
+            _note(tx, actor, user, "disabled")
+            return must_exist(tx, user.id)
+
+    def enable(self, actor: Actor, who: int | str) -> UserRecord:
+        """Raises `NotFound`."""
+        with self._database.write() as tx:
+            user = must_exist(tx, who)
+            users.set_disabled(tx, user.id, disabled=False)
+            _note(tx, actor, user, "enabled")
+            return must_exist(tx, user.id)
+
+    def delete(self, actor: Actor, who: int | str) -> UserRecord:
+        """Remove an account with its memberships; what it pushed stays.
+
+        Raises `NotFound`; `Denied` for one's own, for the first, and for the last administrator.
+        """
+        with self._database.write() as tx:
+            user = must_exist(tx, who)
+            _must_not_be_last(tx, user)
+            if user.id in (FIRST_ADMINISTRATOR, actor.user_id):
+                raise Denied(f"user {user.name} cannot be deleted: it is the first administrator's account, or yours")
+            users.remove(tx, user.id)
             audit.record(tx, actor, operation="delete", resource_type="user", resource=user.name)
+            return user
 
 
 def must_be_free(tx: Transaction, name: str, email: str = "") -> None:
@@ -155,11 +190,11 @@ def must_be_free(tx: Transaction, name: str, email: str = "") -> None:
         raise Conflict(f"user {name}{f' or email {email}' if email else ''} already exists")
 
 
-def must_exist(tx: Transaction, user_id: int) -> UserRecord:
-    """Raises `NotFound`."""
-    user = users.find_by_id(tx, user_id)
+def must_exist(tx: Transaction, who: int | str) -> UserRecord:
+    """The account of that number or name. Raises `NotFound`."""
+    user = users.find_by_id(tx, who) if isinstance(who, int) else users.find(tx, who)
     if user is None:
-        raise NotFound(f"user {user_id} not found")
+        raise NotFound(f"user {who} not found")
     return user
 
 

@@ -1,11 +1,11 @@
 """Quotas, one of each project, by the number of the project."""
 
 from auth.access import Actor
-from registry.core import audit
 from registry.core.filters import filtered
 from registry.core.new_projects import bytes_of
+from registry.core.projects import put_quota
 from registry.errors import NotFound
-from storage.metadata import projects, usage
+from storage.metadata import projects
 from storage.metadata.database import Database
 from storage.metadata.listings import Listing
 from storage.metadata.projects import ListedProject
@@ -35,13 +35,4 @@ class ProjectQuotas:
             project = projects.find_by_id(tx, project_id)
             if project is None:
                 raise NotFound(f"quota {project_id} not found")
-            usage.set_quota(tx, project_id, quota)
-            audit.record(
-                tx,
-                actor,
-                operation="update",
-                resource_type="quota",
-                resource=project.name,
-                project_id=project_id,
-                description=f"update quota: {project.name}, {limit} bytes",
-            )
+            put_quota(tx, actor, project, quota)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from auth.access import Actor
-from registry.core import audit
 from registry.core.allowlists import Allowlist
+from registry.core.projects import note_update
 from registry.errors import BadQuery, Conflict, NotFound
 from storage.clock import now_ms
 from storage.metadata import projects
@@ -116,14 +116,7 @@ class ProjectSettings:
     def _put(self, tx: Transaction, actor: Actor, project: ProjectRecord, values: dict[str, str]) -> None:
         is_public = values.pop(PUBLIC, "false") == "true"
         projects.set_settings(tx, project.id, is_public=is_public, settings=json.dumps(values), now=self._clock())
-        audit.record(
-            tx,
-            actor,
-            operation="update",
-            resource_type="project",
-            resource=project.name,
-            project_id=project.id,
-        )
+        note_update(tx, actor, project)
 
 
 def must_have(project: ProjectRecord, name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from auth.access import Access, Actor
+from auth.access import OPERATOR, Access, Actor
 from auth.roles import BY_RANK, Role
 from registry.core import audit
 from registry.core.filters import filtered
@@ -18,7 +18,7 @@ from storage.metadata.listings import Listing
 from storage.metadata.projects import ListedProject, ProjectRecord
 
 NOT_EMPTY = "the project contains repositories, can not be deleted"
-NOBODY = Actor()
+_NOBODY = Actor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,9 @@ class Recount:
 
 
 class Projects:
-    """Creates, changes and removes projects. `store` is where the staged bytes of their uploads are, and `quota` what
+    """Creates, changes and removes projects, for commands where no other actor is named; what is done is on record.
+
+    `store` is where the staged bytes of their uploads are, and `quota` what
     new projects get, in bytes; None for no limit.
     """
 
@@ -86,24 +88,30 @@ class Projects:
         with self._database.write() as tx:
             if projects.find(tx, name):
                 raise Conflict(f"The project named {name} already exists")
-            return projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota)
+            return self._add(tx, OPERATOR, name, public=public)
 
     def ensure_public(self, name: str) -> ProjectRecord:
         """The project of that name, made public on the spot if need be: how an open registry gets its projects."""
         with self._database.write() as tx:
-            known = projects.find(tx, name)
-            return known or projects.add(tx, name, is_public=True, now=self._clock(), quota=self._quota)
+            return projects.find(tx, name) or self._add(tx, _NOBODY, name, public=True)
+
+    def _add(self, tx: Transaction, actor: Actor, name: str, *, public: bool) -> ProjectRecord:
+        made = projects.add(tx, name, is_public=public, now=self._clock(), quota=self._quota)
+        audit.record(tx, actor, operation="create", resource_type="project", resource=name, project_id=made.id)
+        return made
 
     def set_public(self, name: str, *, public: bool) -> ProjectRecord:
         """Raises `NotFound`. Holds for the next request, also with tokens issued before."""
         with self._database.write() as tx:
-            projects.set_public(tx, must_exist(tx, name).id, public=public)
+            project = must_exist(tx, name)
+            projects.set_public(tx, project.id, public=public)
+            note_update(tx, OPERATOR, project, "public" if public else "private")
             return must_exist(tx, name)
 
     def set_quota(self, name: str, quota: int | None) -> ProjectRecord:
         """Limit what the project keeps, or do so no longer. What is beyond the limit stays. Raises `NotFound`."""
         with self._database.write() as tx:
-            usage.set_quota(tx, must_exist(tx, name).id, quota)
+            put_quota(tx, OPERATOR, must_exist(tx, name), quota)
             return must_exist(tx, name)
 
     def recount(self, name: str) -> Recount:
@@ -112,7 +120,7 @@ class Projects:
             project = must_exist(tx, name)
             return Recount(name, project.used_bytes, usage.correct(tx, project.id))
 
-    def delete(self, name: str, *, force: bool = False, actor: Actor = NOBODY) -> ProjectRecord:
+    def delete(self, name: str, *, force: bool = False, actor: Actor = OPERATOR) -> ProjectRecord:
         """Remove a project; with `force` also one that holds images. Raises `NotFound`, `Conflict`."""
         with self._database.write() as tx:
             project = must_exist(tx, name)
@@ -137,6 +145,33 @@ class Projects:
 
 def _rank(role: int) -> int:
     return BY_RANK.index(Role(role))
+
+
+def put_quota(tx: Transaction, actor: Actor, project: ProjectRecord, quota: int | None) -> None:
+    """Let a project keep so many bytes, or any number for None."""
+    usage.set_quota(tx, project.id, quota)
+    audit.record(
+        tx,
+        actor,
+        operation="update",
+        resource_type="quota",
+        resource=project.name,
+        project_id=project.id,
+        description=f"update quota: {project.name}, {'no limit' if quota is None else f'{quota} bytes'}",
+    )
+
+
+def note_update(tx: Transaction, actor: Actor, project: ProjectRecord, changed: str = "") -> None:
+    """Put on record that what is set of a project is another now."""
+    audit.record(
+        tx,
+        actor,
+        operation="update",
+        resource_type="project",
+        resource=project.name,
+        project_id=project.id,
+        description=f"update project: {project.name}, {changed}" if changed else "",
+    )
 
 
 def must_exist(tx: Transaction, name: str) -> ProjectRecord:

@@ -2,13 +2,15 @@
 
 What is deleted is out of everybody's sight at once, but it is kept until it is cleaned up, and until then it comes back
 as it was: its digest, its content and what it names are the same. Whoever restores is held to the rule of pushing: a
-manifest may lack no more than one that is pushed. A tag that somebody has set since is left alone.
+manifest may lack no more than one that is pushed. A tag that somebody has set since is left alone. What is restored is
+on record, as what is deleted is.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auth.access import Actor
+from registry.core import audit
 from registry.core.immutability import must_be_movable
 from registry.core.manifests import Sparse, may_lack
 from registry.core.repositories import Repository, must_have_existed
@@ -71,6 +73,7 @@ class Restoring:
             missing = self._bring_back(tx, row.id, chosen, now, force=force)
             must_be_movable(tx, row, tag, target.id)
             tags.point(tx, row.id, tag, target.id, now, user_name=actor.name or None)
+            _note(tx, actor, row, "tag", f"{row.name}:{tag}")
         return Restored([each.digest for each in chosen], {tag: digest}, missing=missing)
 
     def restore_manifest(
@@ -87,6 +90,7 @@ class Restoring:
             chosen = _with_kin(tx, row.id, _must_be_left(tx, row, str(digest)))
             if not chosen:
                 raise Conflict(f"manifest {digest} of repository '{row.name}' is not deleted")
+            _note(tx, actor, row, "artifact", f"{row.name}@{digest}")
             return self._restore(tx, actor, row, chosen, force=force)
 
     def restore_deletion(self, actor: Actor, repository: Repository, time: int) -> Restored:
@@ -99,6 +103,8 @@ class Restoring:
             chosen = deletions.list_at(tx, row.id, time)
             if not chosen:
                 raise Conflict(f"nothing is left to restore of what repository '{row.name}' lost then")
+            for each in chosen:
+                _note(tx, actor, row, "artifact", f"{row.name}@{each.digest}")
             return self._restore(tx, actor, row, chosen, force=False)
 
     def _restore(
@@ -132,6 +138,7 @@ class Restoring:
             missing = self._bring_back(tx, row.id, chosen, now, force=force)
             _set_tags(tx, row, lost, now, actor)
             rows.mark_deleted(tx, row.id, None)
+            _note(tx, actor, row, "repository", row.name)
         return Restored(
             [each.digest for each in chosen], {tag.name: tag.digest for tag in lost.values()}, missing=missing
         )
@@ -164,6 +171,11 @@ class Restoring:
                     if named.required and str(named.digest) in lacking[each.id]:
                         missing[str(named.digest)] = may_lack(self._sparse, named)
         return list(missing), [digest for digest, may in missing.items() if not may]
+
+
+def _note(tx: Transaction, actor: Actor, row: RepositoryRecord, resource_type: str, resource: str) -> None:
+    project_id = row.project_id
+    audit.record(tx, actor, operation="restore", resource_type=resource_type, resource=resource, project_id=project_id)
 
 
 def _last_version(tx: Transaction, row: RepositoryRecord, tag: str, *, force: bool) -> str:

@@ -10,35 +10,9 @@ from storage.metadata.management_tables import user_groups
 from storage.metadata.tables import members, users
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRecord:
-    user: str
-    role: int
-
-
-def find_role(tx: Connection, project_id: int, user_id: int) -> int | None:
-    chosen = select(members.c.role).where(members.c.project_id == project_id, members.c.user_id == user_id)
-    role: int | None = tx.execute(chosen).scalar_one_or_none()
-    return role
-
-
-def list_all(tx: Connection, project_id: int) -> list[MemberRecord]:
-    listed = (
-        select(users.c.name, members.c.role)
-        .join(users, users.c.id == members.c.user_id)
-        .where(members.c.project_id == project_id)
-        .order_by(users.c.name)
-    )
-    return [MemberRecord(*row) for row in tx.execute(listed)]
-
-
 def put_role(tx: Connection, project_id: int, user_id: int, role: int) -> None:
     row = {"project_id": project_id, "user_id": user_id, "role": role}
     put(tx, members, ("project_id", "user_id"), row)
-
-
-def remove(tx: Connection, project_id: int, user_id: int) -> None:
-    tx.execute(delete(members).where(members.c.project_id == project_id, members.c.user_id == user_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +49,10 @@ def list_page(tx: Connection, project_id: int, listing: Listing) -> tuple[list[M
     return [Membership(*row) for row in rows], total
 
 
-def find(tx: Connection, project_id: int, member_id: int) -> Membership | None:
-    """A membership by its number, if it is one of that project."""
-    chosen = _MEMBERSHIPS.where(members.c.project_id == project_id, members.c.id == member_id)
-    row = tx.execute(chosen).one_or_none()
+def find(tx: Connection, project_id: int, member: int | str) -> Membership | None:
+    """A membership of that project, by its number or the name of its user."""
+    is_it = members.c.id == member if isinstance(member, int) else users.c.name == member
+    row = tx.execute(_MEMBERSHIPS.where(members.c.project_id == project_id, is_it)).one_or_none()
     return Membership(*row) if row else None
 
 
@@ -98,7 +72,7 @@ def set_role(tx: Connection, member_id: int, role: int) -> None:
     tx.execute(update(members).where(members.c.id == member_id).values(role=role))
 
 
-def remove_by_id(tx: Connection, member_id: int) -> None:
+def remove(tx: Connection, member_id: int) -> None:
     tx.execute(delete(members).where(members.c.id == member_id))
 
 

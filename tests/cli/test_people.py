@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import bcrypt
 import pytest
 from click.testing import CliRunner, Result
 
@@ -166,13 +167,13 @@ def read_until(terminal: int, end: bytes) -> bytes:
 
 
 def test_user_that_exists_is_not_added_again(cove: Cove) -> None:
-    assert failure(cove("user", "add", "admin", typed="Secret-1234\n")) == "cove: user 'admin' exists already"
+    assert failure(cove("user", "add", "admin", typed="Secret-1234\n")) == "cove: user admin already exists"
 
 
 @pytest.mark.parametrize("command", ["disable", "enable", "delete", "password"])
 def test_user_that_does_not_exist_is_named(cove: Cove, command: str) -> None:
     line = failure(cove("user", command, "nobody", typed="Secret-1234\n"))
-    assert line == "cove: user 'nobody' does not exist"
+    assert line == "cove: user nobody not found"
 
 
 def test_project_is_added_listed_opened_closed_and_deleted(cove: Cove) -> None:
@@ -200,11 +201,60 @@ def test_member_gets_a_role_another_role_and_none(cove: Cove) -> None:
         "User ann is developer of project library now.\n"
     )
     given = cove("member", "role", "library", "ann", "project-admin", "--json")
-    expected = {"project": "library", "user": "ann", "role": "projectAdmin"}
+    expected = {"project": "library", "user": "ann", "kind": "user", "role": "projectAdmin"}
     assert json.loads(given.output) == expected
     assert json.loads(cove("member", "list", "library", "--json").output) == [expected]
     assert cove("member", "remove", "library", "ann").output == "User ann is no longer a member of project library.\n"
     assert cove("member", "list", "library").output == "There are none.\n"
+
+
+def test_what_commands_change_is_on_record(cove: Cove, data: Path, tmp_path: Path) -> None:
+    htpasswd = tmp_path / "htpasswd"
+    htpasswd.write_text(f"moved:{bcrypt.hashpw(b'Secret-1234', bcrypt.gensalt(4)).decode()}\n")
+    for line in (
+        "user add ann",
+        "user password ann",
+        "user disable ann",
+        "user enable ann",
+        "token add ann ci",
+        "token revoke ann ci",
+        "project add team",
+        "project public team",
+        "project quota team 1GiB",
+        "member add team ann guest",
+        "member role team ann developer",
+        "member remove team ann",
+        "project delete team",
+        "user delete ann",
+        f"import users {htpasswd}",
+        "keys rotate",
+    ):
+        assert cove(*line.split(), typed=f"Secret-{len(line)}\n").exit_code == 0, line
+    with closing(sqlite3.connect(data / "cove.db")) as database:
+        rows = database.execute(
+            "SELECT user_name, operation, resource_type, resource, description FROM audit_records ORDER BY id"
+        ).fetchall()
+    *named, (_, *rotated, _, _) = rows
+    assert {row[0] for row in rows} == {"cove:command-line"}
+    assert [" ".join(row[1:4]) for row in named] == [
+        "create user ann",
+        "update user ann",
+        "update user ann",
+        "update user ann",
+        "create access-token ci",
+        "delete access-token ci",
+        "create project team",
+        "update project team",
+        "update quota team",
+        "create member ann",
+        "update member ann",
+        "delete member ann",
+        "delete project team",
+        "delete user ann",
+        "create user moved",
+    ]
+    assert rotated == ["create", "signing-key"]
+    assert [row[4] for row in rows if row[2] == "quota"] == ["update quota: team, 1073741824 bytes"]
 
 
 def test_unknown_role_is_refused_with_the_names_of_all(cove: Cove) -> None:
@@ -245,4 +295,4 @@ def test_access_token_is_added_used_listed_and_revoked_beside_a_running_server(b
 
 def test_access_token_that_there_is_not_is_named(cove: Cove) -> None:
     assert failure(cove("token", "revoke", "admin", "none")) == "cove: user 'admin' has no access token 'none'"
-    assert "user 'nobody' does not exist" in failure(cove("token", "add", "nobody", "ci"))
+    assert "user nobody not found" in failure(cove("token", "add", "nobody", "ci"))

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from auth.access import OPERATOR
 from registry.cli import main
 from storage.digest import Digest
 from tests.cli.running import Server, start
@@ -110,7 +111,7 @@ def test_tag_goes_to_a_digest_or_a_time_of_its_history(repo: Repo, cove: Cove) -
     assert repo.pull("v1") == first
     history = json.loads(done(cove("tag", "history", f"{repo.name}:v1", "--json")))
     assert [(change["digest"], change["user"], change["restorable"]) for change in history] == [
-        (first, "", True),
+        (first, OPERATOR.name, True),
         (third, "admin", True),
         (second, "admin", True),
         (first, "admin", True),
@@ -140,7 +141,12 @@ def test_tags_are_listed_with_what_they_point_to(repo: Repo, cove: Cove) -> None
     assert (repo.pull("v1"), repo.pull(first)) == (None, first)
     repo.delete(second)
     kept, gone = json.loads(done(cove("tag", "list", repo.name, "--deleted", "--json")))
-    assert (kept["tag"], kept["digest"], kept["deleted_by"], kept["restorable_until"]) == ("v1", first, "", "")
+    assert (kept["tag"], kept["digest"], kept["deleted_by"], kept["restorable_until"]) == (
+        "v1",
+        first,
+        OPERATOR.name,
+        "",
+    )
     assert (gone["tag"], gone["digest"], gone["deleted_by"]) == ("v2", second, "admin")
     assert gone["restorable_until"] > gone["deleted_at"]
 
@@ -194,7 +200,7 @@ def test_repository_is_deleted_listed_and_restored(repo: Repo, cove: Cove) -> No
         for each in json.loads(done(cove("repository", "list", "--deleted", "--json")))
         if each["name"] == repo.name
     ]
-    assert (gone["manifests"], gone["deleted_by"]) == (1, "")
+    assert (gone["manifests"], gone["deleted_by"]) == (1, OPERATOR.name)
     assert gone["restorable_until"] > gone["deleted_at"]
     expected = f"Repository {repo.name} was restored: 1 manifest, 2 tags.\n"
     assert done(cove("repository", "restore", repo.name)) == expected

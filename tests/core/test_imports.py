@@ -13,10 +13,10 @@ from auth.basic import BadCredentials, Credentials
 from auth.passwords import PasswordChecker, hash_password
 from auth.tokens import SigningKey, TokenIssuer
 from registry.core.imports import ImportedUsers, UserImport
-from registry.core.users import Users
 from storage.metadata import users
 from storage.metadata.database import Database
 from storage.metadata.users import UserRecord
+from tests.http.serving import Users
 
 SALT = b"$2b$04$" + b"O" * 22  # one that stays: the hashes name tests
 HASH = bcrypt.hashpw(b"secret", SALT).decode().replace("$2b$", "$2y$")

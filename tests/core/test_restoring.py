@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from auth.access import Access, Actor
+from registry.core.audit import Audit
 from registry.core.manifests import Manifests, Sparse
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog, Repositories, Repository
@@ -19,6 +20,7 @@ from storage.digest import Digest
 from storage.metadata import blobs, deletions, manifests, projects, repositories
 from storage.metadata.database import Database
 from storage.metadata.deletions import DeletedRepository
+from storage.metadata.listings import Filter, Listing
 from storage.metadata.repositories import RepositorySize
 from storage.metadata.tables import blobs as blob_rows
 from storage.metadata.tables import manifests as manifest_rows
@@ -656,3 +658,22 @@ def test_repository_does_not_come_back_into_a_project_that_was_made_anew(world: 
         projects.add(tx, world.project.name, is_public=False, now=2)
     with pytest.raises(NotFound, match="never was a repository"):
         world.restoring().restore_repository(NOBODY, world.repositories.named(world.app.name))
+
+
+def test_what_is_restored_is_on_record_with_who_did_it(world: World) -> None:
+    first, second = world.push("v1", b"1"), world.push("v2", b"2")
+    world.delete(first)
+    world.restore(first)
+    world.delete("v2")
+    world.restore_tag("v2")
+    world.delete_all()
+    world.restoring().restore_repository(ANN, world.app)
+    listing = Listing((Filter("operation", "exact", ("restore",)),), ("id",))
+    found, _ = Audit(world.database, Access()).page_of_project(world.project.id, listing)
+    name = str(world.app.name)
+    assert [(each.user_name, each.resource_type, each.resource) for each in found] == [
+        ("", "artifact", f"{name}@{sha(first)}"),
+        ("", "tag", f"{name}:v2"),
+        ("ann", "repository", name),
+    ]
+    assert world.has(second)

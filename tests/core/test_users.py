@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from auth.passwords import verify_password
-from registry.core.users import NAME_LIMIT, Users
-from registry.errors import Conflict, NotFound, RequestInvalid
+from registry.core.users import NAME_LIMIT
+from registry.errors import Conflict, Denied, NotFound, RequestInvalid
 from storage.metadata.database import Database
+from tests.http.serving import Users
 
 PASSWORD = "Correct-horse1"
 
@@ -17,13 +18,13 @@ PASSWORD = "Correct-horse1"
 def users(tmp_path: Path) -> Iterator[Users]:
     database = Database.open(tmp_path / "cove.db")
     database.migrate()
-    yield Users(database, clock=lambda: 1234)
+    yield Users(database)
     database.close()
 
 
 def test_created_user_is_active_and_no_administrator(users: Users) -> None:
     user = users.create("dev", PASSWORD)
-    assert (user.name, user.is_admin, user.is_disabled, user.created_at) == ("dev", False, False, 1234)
+    assert (user.name, user.is_admin, user.is_disabled) == ("dev", False, False)
     assert users.list() == [user]
     assert verify_password(PASSWORD, user.password_hash)
 
@@ -40,7 +41,7 @@ def test_users_are_listed_in_bytewise_order(users: Users) -> None:
 
 def test_name_that_is_taken_is_a_conflict(users: Users) -> None:
     users.create("dev", PASSWORD)
-    with pytest.raises(Conflict, match="user 'dev' exists already"):
+    with pytest.raises(Conflict, match="user dev already exists"):
         users.create("dev", PASSWORD)
 
 
@@ -94,7 +95,7 @@ def test_weak_password_does_not_replace_a_good_one(users: Users) -> None:
 def test_every_change_of_standing_makes_a_new_version(users: Users) -> None:
     versions = [
         users.create("dev", PASSWORD).credential_version,
-        users.set_password("dev", PASSWORD).credential_version,
+        users.set_password("dev", PASSWORD + "2").credential_version,
         users.disable("dev").credential_version,
         users.enable("dev").credential_version,
     ]
@@ -108,6 +109,7 @@ def test_disabled_user_is_enabled_again(users: Users) -> None:
 
 
 def test_user_of_an_old_name_gets_a_new_id(users: Users) -> None:
+    users.create("first", PASSWORD)
     old = users.create("dev", PASSWORD)
     assert users.delete("dev") == old
     assert users.create("dev", PASSWORD).id != old.id
@@ -117,12 +119,12 @@ def test_last_active_administrator_can_be_neither_disabled_nor_deleted(users: Us
     users.create("admin", PASSWORD, admin=True)
     users.create("dev", PASSWORD)
     for change in (users.disable, users.delete):
-        with pytest.raises(Conflict, match="last active administrator"):
+        with pytest.raises(Denied, match="last active administrator"):
             change("admin")
     users.create("second", PASSWORD, admin=True)
     users.disable("admin")
     for change in (users.disable, users.delete):
-        with pytest.raises(Conflict):
+        with pytest.raises(Denied):
             change("second")
     users.enable("admin")
     users.delete("second")
@@ -137,9 +139,16 @@ def test_disabled_administrator_can_be_deleted(users: Users) -> None:
     assert [user.name for user in users.list()] == ["admin"]
 
 
+def test_first_account_cannot_be_deleted_though_another_is_an_administrator(users: Users) -> None:
+    users.create("admin", PASSWORD, admin=True)
+    users.create("second", PASSWORD, admin=True)
+    with pytest.raises(Denied, match="the first administrator's account"):
+        users.delete("admin")
+
+
 @pytest.mark.parametrize("change", ["disable", "enable", "delete"])
 def test_user_that_does_not_exist_is_named(users: Users, change: str) -> None:
-    with pytest.raises(NotFound, match="user 'nobody' does not exist"):
+    with pytest.raises(NotFound, match="user nobody not found"):
         getattr(users, change)("nobody")
 
 

@@ -11,21 +11,69 @@ from typing import Any, ClassVar
 import httpx
 import uvicorn
 
+from auth.access import OPERATOR
 from auth.roles import Role
 from registry.app import create, open_database, open_storage, prepare
 from registry.config import Config
-from registry.core.members import Members
+from registry.core.members import Memberships
+from registry.core.people import People
 from registry.core.projects import Projects
-from registry.core.users import Users
 from registry.guard import Limits, guard
 from registry.server import bind
 from storage.digest import Digest
 from storage.metadata.database import Database
+from storage.metadata.listings import Listing
+from storage.metadata.users import UserRecord
 
 PASSWORD = "Correct-horse1"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 TLS = ssl.create_default_context()  # one for all clients: each would spend longer on its own than on a request
+
+
+class Users:
+    """Accounts, as commands manage them."""
+
+    def __init__(self, database: Database) -> None:
+        self._people = People(database)
+        self.list, self.find = self._people.list, self._people.get
+
+    def create(self, name: str, password: str = PASSWORD, *, admin: bool = False) -> UserRecord:
+        return self._people.register(OPERATOR, name, password, admin=admin)
+
+    def set_password(self, name: str, password: str) -> UserRecord:
+        return self._people.set_password(OPERATOR, name, password)
+
+    def disable(self, name: str) -> UserRecord:
+        return self._people.disable(OPERATOR, name)
+
+    def enable(self, name: str) -> UserRecord:
+        return self._people.enable(OPERATOR, name)
+
+    def delete(self, name: str) -> UserRecord:
+        return self._people.delete(OPERATOR, name)
+
+
+class Members:
+    """Roles of users, as commands give and take them."""
+
+    def __init__(self, database: Database, projects: Projects) -> None:
+        self._memberships = Memberships(database)
+        self._find = projects.find
+
+    def list(self, project: str) -> list[tuple[str, int]]:
+        found, _ = self._memberships.page(self._find(project).id, Listing(size=0))
+        return [(member.name, member.role) for member in found]
+
+    def add(self, project: str, user: str, role: Role) -> tuple[str, int]:
+        self._memberships.add_user(OPERATOR, self._find(project), user, role)
+        return user, role
+
+    def set_role(self, project: str, user: str, role: Role) -> None:
+        self._memberships.set_role(OPERATOR, self._find(project), user, role)
+
+    def remove(self, project: str, user: str) -> None:
+        self._memberships.remove(OPERATOR, self._find(project), user)
 
 
 @dataclass
@@ -125,13 +173,14 @@ def running(config: Config, limits: Limits | None = None) -> Iterator[Registry]:
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     database = open_database(config)
+    projects = Projects(database, open_storage(config))
     registry = Registry(
         f"http://127.0.0.1:{sock.getsockname()[1]}",
         config,
         database,
         Users(database),
-        Projects(database, open_storage(config)),
-        Members(database),
+        projects,
+        Members(database, projects),
     )
     try:
         yield registry

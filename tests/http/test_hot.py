@@ -26,7 +26,6 @@ from registry.app import open_database
 from registry.config import Config
 from registry.core.keys import Keys
 from registry.core.pulls import Pull, Pulls
-from registry.core.users import Users
 from registry.hot import AGE_SECONDS, CROWD, GOOD_UNTIL, LARGEST_BYTES, MOST_BYTES, HotPath
 from registry.logs import JsonLines
 from registry.metrics import Metrics
@@ -36,7 +35,7 @@ from storage.metadata import manifests
 from storage.metadata.database import Database
 from tests.cli.running import COVE, environment
 from tests.http.raw import Client, eventually, get
-from tests.http.serving import PASSWORD, Registry, running
+from tests.http.serving import PASSWORD, Registry, Users, running
 from tests.torture.servers import start
 
 ROOT = Path(__file__).parents[2]
