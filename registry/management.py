@@ -28,7 +28,6 @@ from registry.api.system import SystemEndpoints
 from registry.api.system_jobs import SystemJobEndpoints
 from registry.api.users import UserEndpoints
 from registry.api.webhooks import WebhookEndpoints
-from registry.config import Config
 from registry.core.access_tokens import AccessTokens
 from registry.core.additions import Additions
 from registry.core.allowlists import Allowlists
@@ -46,8 +45,6 @@ from registry.core.repositories import Repositories
 from registry.core.retention import Retention
 from registry.core.robots import Robots
 from registry.core.schedules import Schedules
-from registry.core.setting_rules import Value
-from registry.core.settings import Settings
 from registry.core.system_jobs import audit_purges, clean_ups
 from registry.core.webhooks import Webhooks
 from registry.parts import Parts
@@ -58,7 +55,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
     database, robots = parts.database, Robots(parts.database)
     people = People(database)
     oidc = parts.oidc
-    settings = Settings(database, _fixed_settings(parts.config))
+    settings = parts.settings
     project_settings, memberships = ProjectSettings(database), Memberships(database)
     artifacts = parts.artifacts
     return ManagementEndpoints(
@@ -91,12 +88,3 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
         immutable_rules=ImmutableRuleEndpoints(ImmutableRules(database)),
         retentions=RetentionEndpoints(Retention(database), parts.gate),
     )
-
-
-def _fixed_settings(config: Config) -> dict[str, Value]:
-    """What administrators cannot change while the registry runs, because it was started so."""
-    fixed = {
-        "token_expiration": config.token_seconds and -(-config.token_seconds // 60),
-        "storage_per_project": config.quota_bytes,
-    }
-    return {name: value for name, value in fixed.items() if value is not None}

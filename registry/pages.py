@@ -11,20 +11,23 @@ from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.core.restoring import Restoring
 from registry.core.robots import Robots
+from registry.core.searches import Searches
 from registry.core.spaces import Spaces
 from registry.core.system_jobs import clean_ups
 from registry.core.tags import Tags
 from registry.parts import Parts
+from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
 from registry.ui.pages import Pages
-from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
+from registry.ui.projects import MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.rules import Screens
+from registry.ui.searches import SearchScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
@@ -34,7 +37,7 @@ from registry.ui.users import AccountScreens, UserScreens
 
 def open_pages(parts: Parts) -> Pages:
     """What shows the page, also where a request fails before a screen is found."""
-    return Pages(parts.browsers, parts.gate, parts.origin, Assets())
+    return Pages(parts.browsers, parts.gate, parts.origin, parts.settings, Assets())
 
 
 def screens(parts: Parts, pages: Pages) -> Screens:
@@ -47,6 +50,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
     return Screens(
         assets=pages.assets,
         dashboards=DashboardScreens(pages, parts.overviews, parts.projects, repositories, audit, days=parts.days),
+        searches=SearchScreens(pages, Searches(database, access)),
         sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
         setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),
         projects=ProjectScreens(

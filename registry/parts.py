@@ -23,6 +23,7 @@ from registry.core.overviews import Overviews
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
 from registry.core.sessions import Sessions
+from registry.core.settings import Settings
 from registry.origins import Origin
 from registry.outgoing import Reach
 from storage.blobs import BlobStore
@@ -90,6 +91,13 @@ class Parts:
     @property
     def days(self) -> Days:
         return Days(self.database, self.access, self.blob_folder)
+
+    @property
+    def settings(self) -> Settings:
+        """What the registry was started with stands above what administrators say."""
+        seconds, quota = self.config.token_seconds, self.config.quota_bytes
+        fixed = {"token_expiration": seconds and -(-seconds // 60), "storage_per_project": quota}
+        return Settings(self.database, {name: value for name, value in fixed.items() if value is not None})
 
     @property
     def gate(self) -> Gate:

@@ -4,17 +4,18 @@ Pulls are too many for that: they are gathered, and come here in batches.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from auth.access import Access, Actor
 from registry.core.clocks import HOUR_MS
 from registry.core.filters import filtered
 from storage.clock import now_ms
-from storage.metadata import audit_records, settings
+from storage.metadata import audit_records, projects, settings
 from storage.metadata.audit_records import AuditRecord
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
+from storage.metadata.sights import Sight
 
 EVENTS = (
     "create_artifact",
@@ -87,6 +88,14 @@ def _unwanted(tx: Transaction) -> frozenset[str]:
     return frozenset(each.strip() for each in str(json.loads(stored)).split(",")) if stored else frozenset()
 
 
+def _project_id(tx: Transaction, name: str | None) -> int | None:
+    """Of a project that is not there, an id that none has."""
+    if name is None:
+        return None
+    project = projects.find(tx, name)
+    return project.id if project else 0
+
+
 class Audit:
     """Reads the records, and drops the old ones."""
 
@@ -95,15 +104,35 @@ class Audit:
         self._access = access
         self._clock = clock
 
-    def page(self, actor: Actor, listing: Listing) -> tuple[list[AuditRecord], int]:
-        """A page of what somebody may read of the records, and how many there are. Raises `BadQuery`.
+    def page(self, actor: Actor, listing: Listing, project: str | None = None) -> tuple[list[AuditRecord], int]:
+        """A page of what somebody may read of the records, in all or in a project, and how many there are.
 
-        What was done in no project, or in one that is gone, is for those who may read everything.
+        What was done in no project, or in one that is gone, is for those who may read everything. Raises `BadQuery`.
         """
-        is_whole = self._access.may_in_system(actor, "audit-log:list")
-        sight = None if is_whole else self._access.sight(actor, "log:list", everywhere="audit-log:list")
         with self._database.read() as tx, filtered():
-            return audit_records.list_page(tx, listing, sight=sight)
+            found = _project_id(tx, project)
+            return audit_records.list_page(tx, listing, sight=self._sight(actor), project_id=found)
+
+    def export(self, actor: Actor, listing: Listing, project: str | None = None) -> Iterator[AuditRecord]:
+        """All that `page` has pages of, the last written first; it is read while it is taken. Raises `BadQuery`."""
+        before = None
+        with self._database.read() as tx:
+            found = _project_id(tx, project)
+        while True:
+            with self._database.read() as tx, filtered():
+                sight = self._sight(actor)
+                rows = audit_records.list_before(
+                    tx, listing, before=before, count=_BATCH, sight=sight, project_id=found
+                )
+            yield from rows
+            if len(rows) < _BATCH:
+                return
+            before = rows[-1].id
+
+    def _sight(self, actor: Actor) -> Sight | None:
+        if self._access.may_in_system(actor, "audit-log:list"):
+            return None
+        return self._access.sight(actor, "log:list", everywhere="audit-log:list")
 
     def page_of_project(self, project_id: int, listing: Listing) -> tuple[list[AuditRecord], int]:
         """A page of a project's records and how many there are. Raises `BadQuery`."""

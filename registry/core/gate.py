@@ -57,6 +57,10 @@ class Gate:
         if not self.is_open:
             must_be_known(actor)
 
+    def may_in_system(self, actor: Actor, permission: str) -> bool:
+        """Whether `must_in_system` lets an account in."""
+        return self._access.may_in_system(actor, permission)
+
     def must_in_system(self, actor: Actor, permission: str) -> None:
         """Raises `Unauthorized` for the anonymous, `Forbidden` for everybody else without the permission."""
         if not self._access.may_in_system(actor, permission):

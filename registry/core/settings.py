@@ -136,6 +136,14 @@ def read_text(tx: Transaction, name: str) -> str:
     return str(read(tx, name))
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What an administrator wants people to know, and whether nothing may be changed now."""
+
+    message: str
+    is_read_only: bool
+
+
 class Settings:
     """Shows and changes them. `fixed` are those that the environment says."""
 
@@ -151,6 +159,11 @@ class Settings:
         with self._database.read() as tx:
             stored = {name: json.loads(value) for name, value in settings.list_all(tx).items() if name in KNOWN}
         return {name: setting.usual for name, setting in KNOWN.items()} | stored | dict(self._fixed)
+
+    def notice(self) -> Notice:
+        """What everybody is told who looks at the registry."""
+        with self._database.read() as tx:
+            return Notice(_message_of(read_text(tx, "banner_message")), is_read_only=read_flag(tx, "read_only"))
 
     def change(self, actor: Actor, wanted: Mapping[str, Any]) -> None:
         """Set those that are known; others are left aside.
@@ -174,6 +187,15 @@ class Settings:
                 resource="configuration",
                 description=description,
             )
+
+
+def _message_of(banner: str) -> str:
+    """Harbor's page keeps it in JSON, with how it looks there; other programs set the text itself."""
+    try:
+        told = json.loads(banner)
+    except ValueError:
+        return banner
+    return str(told.get("message", "")) if isinstance(told, dict) else banner
 
 
 def _checked(name: str, value: object) -> Value:

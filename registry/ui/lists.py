@@ -57,8 +57,9 @@ def listing_of(call: Call, *more: Filter, contains: str = "name", sort: Sequence
     return Listing((*filters, *more), (wanted,) if wanted else tuple(sort), _page(call), SIZE)
 
 
-def shown(call: Call, found: tuple[Sequence[Item], int]) -> Shown[Item]:
-    query = {name: text for name in ("q", "sort", "view") if (text := call.query(name))}
+def shown(call: Call, found: tuple[Sequence[Item], int], *names: str) -> Shown[Item]:
+    """`names` are what else of the query tells which list it is."""
+    query = {name: text for name in ("q", "sort", "view", *names) if (text := call.query(name))}
     return Shown(found[0], found[1], _page(call), query)
 
 

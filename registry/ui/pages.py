@@ -3,9 +3,9 @@
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +17,20 @@ from starlette.responses import RedirectResponse, Response
 from auth.access import Actor
 from registry.browsers import NO_RENEWAL_HEADER, PROOF_FIELD, Browsers
 from registry.core.gate import Gate
+from registry.core.settings import Settings
 from registry.errors import RegistryError, Unauthorized
 from registry.origins import Origin
 from registry.ui import charts, texts
 from registry.ui.assets import Assets
 from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
+from registry.ui.places import ADMIN_MENU, MENU, Page
 from registry.web import PAGES, Call
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 THEME_COOKIE, THEMES = "theme", ("light", "dark")
+KEYS_COOKIE, KEYS = "keys", ("on", "off")
 _NOTE_COOKIE = "note"
 _RESTORING = re.compile(rf"{PAGES}/r/[a-z0-9/._-]+/-/restore")
 SEEN_HEADER, _SEEN = "X-Cove-Seen", "cove.seen"
@@ -61,7 +64,8 @@ class Note:
 
 
 class Pages:
-    def __init__(self, browsers: Browsers, gate: Gate, origin: Origin, assets: Assets) -> None:
+    def __init__(self, browsers: Browsers, gate: Gate, origin: Origin, settings: Settings, assets: Assets) -> None:
+        self._settings = settings
         self._browsers = browsers
         self._gate = gate
         self._origin = origin
@@ -69,16 +73,9 @@ class Pages:
 
     def show(self, call: Call, template: str, status: int = 200, **values: object) -> Response:
         """A page. Its template gets the values, what every page has, and what it was left to tell the reader."""
-        request, actor = call.request, call.actor
-        common = {
-            "actor": actor,
-            "may": lambda permission: self._gate.is_open or self._may(actor, permission),
-            "is_open": self._gate.is_open,
-            "place": call.place,
-            "query": request.query_params,
-            "host": self.host(request),
-        }
-        return self._rendered(request, template, status, common | values)
+        request = call.request
+        common = {"place": call.place, "query": request.query_params, "host": self.host(request)}
+        return self._rendered(request, template, status, self._reader(call.actor) | common | values)
 
     def unchanged(self, call: Call, marker: str) -> Response | None:
         """The short answer to a page that looks for news and shows the same; None for any other, which gets to know how
@@ -129,11 +126,25 @@ class Pages:
         """The registry's part of the names of images."""
         return self._origin.base(request).partition("://")[2]
 
+    def menu(self, actor: Actor, pages: Sequence[Page]) -> list[Page]:
+        """What of the pages somebody may go to."""
+        is_known = self._gate.is_open or not actor.is_anonymous
+        may = partial(self._gate.may_in_system, actor)
+        return [each for each in pages if (may(each.needs) if each.needs else is_known or not each.account)]
+
+    def _reader(self, actor: Actor) -> dict[str, object]:
+        """What every page has for whoever looks at it."""
+        return {
+            "actor": actor,
+            "may": partial(self._gate.may_in_system, actor),
+            "is_open": self._gate.is_open,
+            "menu": self.menu(actor, MENU),
+            "admin_menu": self.menu(actor, ADMIN_MENU),
+            "notice": self._settings.notice(),
+        }
+
     def _is_secure(self, request: Request) -> bool:
         return self._origin.base(request).startswith("https:")
-
-    def _may(self, actor: Actor, permission: str) -> bool:
-        return permission in self._gate.permissions(actor, None)
 
     def _rendered(self, request: Request, template: str, status: int, values: dict[str, object]) -> Response:
         language, theme = language_of(request), request.cookies.get(THEME_COOKIE)
@@ -141,6 +152,7 @@ class Pages:
             "language": language,
             "theme": theme if theme in THEMES else "auto",
             "languages": LANGUAGES,
+            "has_keys": request.cookies.get(KEYS_COOKIE) != "off",
             "path": request.scope["path"],
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "layout": "bare.html" if request.headers.get("hx-target") == "dialog" else "page.html",

@@ -3,7 +3,6 @@
 from starlette.responses import Response
 
 from auth.roles import Role
-from registry.core.audit import Audit
 from registry.core.days import Days
 from registry.core.members import Memberships
 from registry.core.new_projects import NewProjects, Wish
@@ -146,20 +145,6 @@ class MemberScreens:
 
     def _done(self, call: Call, note: str, name: str) -> Response:
         return self._pages.go(call, f"{PAGES}/projects/{call.project.name}/members", note, name=name)
-
-
-class ActivityScreens:
-    """What was done in a project."""
-
-    def __init__(self, pages: Pages, audit: Audit) -> None:
-        self._pages = pages
-        self._audit = audit
-
-    def of_project(self, call: Call) -> Response:
-        listing = listing_of(call, contains="resource")
-        return self._pages.show(
-            call, "activity.html", list=shown(call, self._audit.page_of_project(call.project.id, listing))
-        )
 
 
 def _role(call: Call) -> int:

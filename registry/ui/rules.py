@@ -5,14 +5,16 @@ Names of repositories have slashes, and none of their parts is a mere dash: so w
 
 from dataclasses import dataclass
 
+from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
-from registry.ui.projects import ActivityScreens, MemberScreens, ProjectScreens
+from registry.ui.projects import MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
+from registry.ui.searches import SearchScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
@@ -25,6 +27,7 @@ from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
 class Screens:
     assets: Assets
     dashboards: DashboardScreens
+    searches: SearchScreens
     sign_in: SignInScreens
     setups: SetupScreens
     projects: ProjectScreens
@@ -59,6 +62,9 @@ def page_rules(to: Screens) -> list[Rule]:
         on("POST", "/sign-out", to.sign_in.out, needs=Entry.ANYBODY),
         on("POST", "/preferences", to.sign_in.prefer, needs=Entry.ANYBODY),
         on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),
+        on("GET", "/activity", to.activity.get, needs=Entry.ACCOUNT),
+        on("GET", "/activity/export", to.activity.export, needs=Entry.ACCOUNT),
+        on("GET", "/search", to.searches.get, needs=Entry.GUEST),
         *_projects(to),
         *_repositories(to),
         *_robots(to, "/robots", InSystem),
@@ -81,6 +87,7 @@ def _projects(to: Screens) -> list[Rule]:
         on("POST", f"{project}/delete", to.projects.delete, needs=InProject("project:delete")),
         on("GET", f"{project}/deleted", to.restoring.of_project, needs=InProject("repository:push")),
         on("GET", f"{project}/activity", to.activity.of_project, needs=InProject("log:list")),
+        on("GET", f"{project}/activity/export", to.activity.export_of_project, needs=InProject("log:list")),
         on("GET", members, to.members.index, needs=InProject("member:list")),
         on("POST", members, to.members.add, needs=InProject("member:create")),
         on("POST", member, to.members.set_role, needs=InProject("member:update")),

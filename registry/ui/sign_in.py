@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from registry.browsers import Browsers, SignIns
 from registry.errors import Unauthorized
 from registry.ui.languages import LANGUAGE_COOKIE, LANGUAGES, marked
-from registry.ui.pages import SIGN_IN, THEME_COOKIE, THEMES, Pages
+from registry.ui.pages import KEYS, KEYS_COOKIE, SIGN_IN, THEME_COOKIE, THEMES, Pages
 from registry.web import PAGES, Call
 
 HOME = f"{PAGES}/"
@@ -42,14 +42,16 @@ class SignInScreens:
         return response
 
     def prefer(self, call: Call) -> Response:
-        """Remember the language or the colours, and show the same page again."""
+        """Remember the language, the colours, or whether keys do anything, and show the same page again."""
         self._browsers.must_be_asked_for_here(call.request)
         response = RedirectResponse(_next(call.form("next")), 303)
-        language, theme = call.form("language"), call.form("theme")
+        language, theme, keys = call.form("language"), call.form("theme"), call.form("keys")
         if language in LANGUAGES:
             self._pages.keep(call.request, response, LANGUAGE_COOKIE, language)
         if theme in (*THEMES, "auto"):
             self._pages.keep(call.request, response, THEME_COOKIE, theme)
+        if keys in KEYS:
+            self._pages.keep(call.request, response, KEYS_COOKIE, keys)
         return response
 
     def _form(self, call: Call, after: str, *, name: str = "", error: str = "") -> Response:

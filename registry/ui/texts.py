@@ -1,5 +1,6 @@
 """Numbers and times as people read them; the filters of the templates."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
@@ -7,6 +8,7 @@ from urllib.parse import quote
 from registry.errors import RegistryError
 from storage.clock import utc_text
 
+_DIGEST = re.compile(r"\b(sha(?:256|512):)([0-9a-f]{12})[0-9a-f]{52,}")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -37,6 +39,11 @@ def short_digest(digest: str) -> str:
     return digest.partition(":")[2][:12]
 
 
+def brief(text: str) -> str:
+    """A text whose digests are shortened."""
+    return _DIGEST.sub(r"\1\2…", text)
+
+
 def part(text: str) -> str:
     """As a part of an address, slashes left as they are."""
     return quote(text, safe="/:")
@@ -54,5 +61,6 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "day": day_text,
     "iso": utc_text,
     "short": short_digest,
+    "brief": brief,
     "part": part,
 }

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from storage.metadata.database import insert_many
-from storage.metadata.listings import Field, Listing, fetch
+from storage.metadata.listings import Field, Listing, conditions, fetch
 from storage.metadata.management_tables import audit_records
 from storage.metadata.sights import Sight
 from storage.metadata.tables import projects
@@ -52,14 +52,36 @@ def list_page(
 
     Raises `BadFilter`.
     """
-    chosen = select(*_COLUMNS)
-    if project_id is not None:
-        chosen = chosen.where(audit_records.c.project_id == project_id)
-    if sight is not None:
-        seen = select(projects.c.id).where(sight.shows(projects.c.id))
-        chosen = chosen.where(audit_records.c.project_id.in_(seen))
+    chosen = select(*_COLUMNS).where(*_within(sight, project_id))
     rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-op_time", "-id"), key=audit_records.c.id)
     return [AuditRecord(*row) for row in rows], total
+
+
+def list_before(
+    tx: Connection,
+    listing: Listing,
+    *,
+    before: int | None,
+    count: int,
+    sight: Sight | None = None,
+    project_id: int | None = None,
+) -> list[AuditRecord]:
+    """Up to `count` of what `list_page` lists, written before the record of that id, the last written first.
+
+    Raises `BadFilter`.
+    """
+    chosen = select(*_COLUMNS).where(*_within(sight, project_id), *conditions(_FIELDS, listing))
+    if before is not None:
+        chosen = chosen.where(audit_records.c.id < before)
+    return [AuditRecord(*row) for row in tx.execute(chosen.order_by(audit_records.c.id.desc()).limit(count))]
+
+
+def _within(sight: Sight | None, project_id: int | None) -> list[ColumnElement[bool]]:
+    within = [] if project_id is None else [audit_records.c.project_id == project_id]
+    if sight is None:
+        return within
+    seen = select(projects.c.id).where(sight.shows(projects.c.id))
+    return [*within, audit_records.c.project_id.in_(seen)]
 
 
 def count_until(tx: Connection, last: int, events: Collection[str] = ()) -> int:

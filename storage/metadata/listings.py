@@ -77,8 +77,7 @@ def fetch(
     of the list that is nearer. Raises `BadFilter`.
     """
     by_key = {plain(name): field for name, field in fields.items()}
-    conditions = [_condition(by_key[each.key], each) for each in listing.filters if each.key in by_key]
-    filtered = chosen.where(*conditions)
+    filtered = chosen.where(*conditions(fields, listing))
     found = filtered if key is None else filtered.with_only_columns(key)
     total = tx.execute(select(func.count()).select_from(found.order_by(None).subquery())).scalar_one()
     names = [*listing.sort, usual[-1]] if listing.sort else usual
@@ -97,6 +96,12 @@ def fetch(
         return list(tx.execute(filtered.where(key.in_(list(tx.execute(page).scalars()))).order_by(*order))), total
     rows = list(tx.execute(page))
     return rows[::-1] if is_near_end else rows, total
+
+
+def conditions(fields: Mapping[str, Field], listing: Listing) -> list[ColumnElement[bool]]:
+    """Those of the list that are on these fields. Raises `BadFilter`."""
+    by_key = {plain(name): field for name, field in fields.items()}
+    return [_condition(by_key[each.key], each) for each in listing.filters if each.key in by_key]
 
 
 def _reverse(name: str) -> str:

@@ -220,6 +220,8 @@ manifests = Table(
         sqlite_where=_IS_LIVE,
         postgresql_where=_IS_LIVE,
     ),
+    # In whichever repositories.
+    Index("ix_manifests_digest", "digest"),
     Index("ix_manifests_natureless", "id", sqlite_where=_HAS_NO_KIND, postgresql_where=_HAS_NO_KIND),
     sqlite_autoincrement=True,
 )

@@ -16,9 +16,16 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target === dialog || (dialog?.open && event.target.closest("[data-close]"))) {
+  const opened = document.querySelector("dialog[open]");
+  if (opened && (event.target === opened || event.target.closest("[data-close]"))) {
     event.preventDefault();
-    dialog.close();
+    opened.close();
+  }
+  const opens = event.target.closest("[data-opens]");
+  const other = opens && document.getElementById(opens.dataset.opens);
+  if (other && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    other.showModal();
   }
   document.querySelectorAll("details.reader[open], details.pop[open]").forEach((menu) => {
     if (!menu.contains(event.target)) menu.open = false;
@@ -31,13 +38,6 @@ document.addEventListener("keydown", (event) => {
       menu.open = false;
       menu.querySelector("summary").focus();
     });
-  }
-  if (event.key === "/" && !event.target.closest("input, textarea, select")) {
-    const search = document.querySelector("input[type=search]");
-    if (search) {
-      event.preventDefault();
-      search.focus();
-    }
   }
 });
 
