@@ -72,7 +72,9 @@ def _listing(call: Call) -> Listing:
     limits = str(_ms(since)) if since else None, str(_ms(until + timedelta(days=1)) - 1) if until else None
     exact = {"username": call.query("who"), "operation": call.query("what")}
     chosen = [Filter(field, "exact", (text,)) for field, text in exact.items() if text]
-    return listing_of(call, *chosen, Filter("optime", "range", limits), contains="resource")
+    if any(limits):
+        chosen.append(Filter("optime", "range", limits))
+    return listing_of(call, *chosen, contains="resource")
 
 
 def _day(call: Call, name: str) -> date | None:
