@@ -6,20 +6,25 @@ A target also holds what it got to whatever has to be true of it, such as that i
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from starlette.requests import Request
 
 from auth.basic import BadCredentials, parse_basic
 from auth.scope import MAX_SCOPES, BadScope, format_scope, parse_scopes
 from auth.tokens import BadToken, SigningKey, TokenIssuer
+from registry.api.queries import MOST, parse_listing
 from registry.config import PREFIX, SETTINGS, Config, ConfigError, load
+from registry.core.crons import next_time
+from registry.core.patterns import BadPattern, matches
 from registry.errors import (
+    BadQuery,
     BlobUploadInvalid,
     DigestInvalid,
     ManifestInvalid,
     NameInvalid,
     PageInvalid,
+    PageSizeTooLarge,
     RangeNotSatisfiable,
     RequestInvalid,
     TagInvalid,
@@ -29,6 +34,7 @@ from registry.oci import media_types
 from registry.oci.documents import parse_object
 from registry.oci.manifests import Manifest
 from registry.oci.names import Reference, RepositoryName, parse_project, parse_tag
+from registry.oci.packages import is_list, parse_list
 from registry.oci.paging import next_link, parse_count
 from registry.oci.ranges import parse_content_range, parse_range
 from registry.oci.tars import BLOCK, Entry, read_entries
@@ -40,6 +46,7 @@ from storage.digest import Digest, InvalidDigest
 from tests.oci.tar_files import sealed
 
 PROXIES = networks("127.0.0.0/8,::1")
+NAME_LIMIT = 255  # characters of a repository's name, the longest of those that rules are for
 
 
 @dataclass(frozen=True)
@@ -192,6 +199,38 @@ def cursor(content: bytes) -> None:
     assert link.isprintable()
 
 
+def listing(content: bytes) -> None:
+    """The query of a list of the management API."""
+    found = parse_listing(dict(parse_qsl(content.decode(errors="replace"), keep_blank_values=True)))
+    assert 0 <= found.size <= MOST
+    counts = {"exact": 1, "contains": 1, "range": 2}
+    assert all(counts.get(each.how, len(each.values)) == len(each.values) for each in found.filters)
+
+
+def pattern(content: bytes) -> None:
+    """The first line is the pattern of a rule, the rest the name that is held to it."""
+    rule, _, rest = content.decode(errors="replace").partition("\n")
+    name = rest[:NAME_LIMIT]
+    matches(rule, name)
+    assert matches("**", name)
+    assert matches("".join(f"\\{char}" for char in name), name)
+
+
+def cron(content: bytes) -> None:
+    after = 1_800_000_000_000
+    found = next_time(content.decode(errors="replace"), after)
+    assert found > after
+    assert found % 60_000 == 0
+
+
+def packages(content: bytes) -> None:
+    """The first line is where the list lies in an image."""
+    path, _, rest = content.partition(b"\n")
+    found = parse_list(path.decode(errors="replace"), rest)
+    assert all(name and version for name, version in found.items())
+    assert is_list("var/lib/dpkg/status")
+
+
 def project(content: bytes) -> None:
     name = parse_project(text(content))
     assert RepositoryName.parse(f"{name}/a").project == name
@@ -231,5 +270,9 @@ TARGETS: dict[str, Target] = {
     "settings": Target(settings, (ConfigError,)),
     "page": Target(page, (PageInvalid,)),
     "cursor": Target(cursor),
+    "listing": Target(listing, (BadQuery, PageSizeTooLarge)),
+    "pattern": Target(pattern, (BadPattern,)),
+    "cron": Target(cron, (BadQuery,)),
+    "packages": Target(packages),
     "tar": Target(tar, (LayerUnreadable,)),
 }

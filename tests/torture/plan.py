@@ -206,7 +206,17 @@ CHECKS = (
         ("torture/test_surroundings.py", "security/test_processes.py", "cli/test_serve.py"),
     ),
     Check(51, "manifests that name each other", ("security/test_diamonds.py",)),
-    Check(52, "fuzzed parsers", ("fuzz/", "http/test_names.py::test_no_request", "http/test_upload_model.py")),
+    Check(
+        52,
+        "fuzzed parsers and addresses",
+        (
+            "fuzz/",
+            "http/test_names.py::test_no_request",
+            "http/test_upload_model.py",
+            "api/test_schemathesis.py",
+            "core/test_patterns.py",
+        ),
+    ),
     Check(53, "real clients and the conformance program", ("clients/", "conformance/")),
     Check(54, "floors of libraries", ("test_floors.py", "security/test_libraries.py")),
 )
