@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 PAGED = ("q", "sort", "page", "page_size")
-DETAILS = ("with_tag", "with_label", "with_accessory", "with_immutable_status")
+DETAILS = (
+    "with_tag",
+    "with_label",
+    "with_accessory",
+    "with_inherited_accessory",
+    "with_immutable_status",
+    "with_scan_overview",
+    "with_sbom_overview",
+    "with_signature",
+)
 TEXT, BYTES, FORM = "text/plain", "*/*", "application/x-www-form-urlencoded"
 _NAME = "__contract__"
 

@@ -67,7 +67,7 @@ class AdditionLink(Model, kw_only=True):
 
 
 class Artifact(Model, kw_only=True):
-    """Harbor's `Artifact`. Its lists are null where they are empty or were not asked for."""
+    """Harbor's `Artifact`. Its lists are null where they are empty or were not asked for; the last one is left out."""
 
     id: int
     type: str
@@ -89,6 +89,7 @@ class Artifact(Model, kw_only=True):
     addition_links: dict[str, AdditionLink] | None = None
     labels: list[Label] | None
     accessories: list[Accessory] | None
+    inherited_accessories: list[Accessory] | None = None
 
 
 def shown_artifact(found: FoundArtifact) -> Artifact:
@@ -114,6 +115,7 @@ def shown_artifact(found: FoundArtifact) -> Artifact:
         addition_links=_links(record),
         labels=[shown_label(label) for label in found.labels] or None,
         accessories=shown_accessories(found.accessories, record.repository) or None,
+        inherited_accessories=shown_accessories(found.inherited, record.repository) or None,
     )
 
 

@@ -102,6 +102,7 @@ def _wanted(call: Call) -> Wanted:
         labels=_flag(call, "with_label", default=False),
         accessories=_flag(call, "with_accessory", default=True),
         immutable=_flag(call, "with_immutable_status", default=False),
+        inherited=_flag(call, "with_inherited_accessory", default=False),
     )
 
 

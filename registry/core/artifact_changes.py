@@ -68,7 +68,8 @@ class ArtifactChanges:
 
         Raises `NameUnknown`, `ManifestUnknown`, `QuotaExceeded`, `TagImmutable`.
         """
-        with self._database.write() as tx:
+        telling = events.telling_of_excess(self._database, target.project, actor.name)
+        with telling, self._database.write() as tx:
             now = self._clock()
             root = manifests.must_exist(tx, source, reference)
             copying = _Copying(

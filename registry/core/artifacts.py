@@ -38,6 +38,7 @@ class Wanted:
     labels: bool = False
     accessories: bool = True
     immutable: bool = False
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class ShownTag:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """`children` are what an index names, with the ids of those that are here; `attributes` is JSON, of its config."""
+    """`children` are what an index names, with the ids of those that are here; `attributes` is JSON, of its config, and
+    `inherited` are the accessories of the indexes that name it.
+    """
 
     record: ArtifactRecord
     attributes: str
@@ -56,6 +59,7 @@ class Artifact:
     tags: Sequence[ShownTag] = ()
     labels: Sequence[LabelRecord] = ()
     accessories: Sequence[AccessoryRecord] = ()
+    inherited: Sequence[AccessoryRecord] = ()
 
 
 class Artifacts:
@@ -186,6 +190,7 @@ def _assembled(
     tags = _tags(tx, found, immutable=wanted.immutable) if wanted.tags else {}
     labelled = labels.list_of(tx, ids) if wanted.labels else {}
     about = _accessories(tx, ids) if wanted.accessories else {}
+    inherited = _inherited(tx, ids) if wanted.inherited else {}
     return [
         Artifact(
             record,
@@ -194,6 +199,7 @@ def _assembled(
             tags.get(record.id, ()),
             labelled.get(record.id, ()),
             about.get(record.id, ()),
+            inherited.get(record.id, ()),
         )
         for record in found
     ]
@@ -231,4 +237,16 @@ def _accessories(tx: Transaction, ids: Sequence[int]) -> dict[int, list[Accessor
     told: dict[int, list[AccessoryRecord]] = {}
     for accessory in artifacts.list_accessories(tx, ids):
         told.setdefault(accessory.subject_id, []).append(accessory)
+    return told
+
+
+def _inherited(tx: Transaction, ids: Sequence[int]) -> dict[int, list[AccessoryRecord]]:
+    """What is about the indexes that name the artifacts, and so about each of these: the signature of an image for
+    several platforms is its index's.
+    """
+    parents = artifacts.list_parents_of(tx, ids)
+    about = _accessories(tx, list({parent for _, parent in parents}))
+    told: dict[int, list[AccessoryRecord]] = {}
+    for child, parent in parents:
+        told.setdefault(child, []).extend(about.get(parent, ()))
     return told

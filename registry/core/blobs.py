@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from auth.access import Access, Actor
 from auth.roles import Action
-from registry.core import quotas, repositories
+from registry.core import events, quotas, repositories
 from registry.core.cleaning import BACKUP
 from registry.core.quarantine import MISSING, look_at, quarantine, wrong_size
 from registry.core.repositories import Repository
@@ -116,7 +116,8 @@ class Blobs:
         # The store is asked of nothing that the account may not see: the time it takes would tell that it is there.
         if seen is None or not self._is_intact(seen):
             return False
-        with self._database.write() as tx:
+        telling = events.telling_of_excess(self._database, repository.project, actor.name)
+        with telling, self._database.write() as tx:
             record = self._find_source(tx, actor, digest, source)
             if record is None or record.damage:
                 return False

@@ -3,7 +3,8 @@ change itself, so that neither is there without the other.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -117,13 +118,23 @@ def announce_nearly_full(tx: Transaction, project_name: str, message: str) -> No
         _announce_quota(tx, QUOTA_WARNING, project.id, message, "")
 
 
-def tell_of_excess(database: Database, project: ProjectRecord, error: QuotaExceeded, operator: str = "") -> None:
-    """Tell that something did not fit into a project, after it was undone."""
+@contextmanager
+def telling_of_excess(database: Database, project: ProjectRecord, operator: str) -> Iterator[None]:
+    """Where the block ends because something does not fit into a project, tell so: after all of it was undone."""
+    try:
+        yield
+    except QuotaExceeded as error:
+        _tell_of_excess(database, project, error.message, operator)
+        raise
+
+
+def _tell_of_excess(database: Database, project: ProjectRecord, message: str, operator: str) -> None:
     with database.read() as tx:
         if not is_heard(tx, QUOTA_EXCEEDED, project.id):
             return
     with database.write() as tx:
-        _announce_quota(tx, QUOTA_EXCEEDED, project.id, error.message, operator)
+        if projects.find_by_id(tx, project.id):
+            _announce_quota(tx, QUOTA_EXCEEDED, project.id, message, operator)
 
 
 def _announce_quota(tx: Transaction, type_: str, project_id: int, message: str, operator: str) -> None:

@@ -83,7 +83,8 @@ class Manifests:
         if len(wanted) > TAGS_LIMIT:
             raise TooManyTags(f"at most {TAGS_LIMIT} tags are taken at once")
         manifest = Manifest.parse(content_type, content, self._bounds)
-        with self._database.write() as tx:
+        telling = events.telling_of_excess(self._database, repository.project, actor.name)
+        with telling, self._database.write() as tx:
             now = self._clock()
             row = repositories.get_or_create(tx, repository, now)
             missing = self._must_be_complete(tx, row.id, manifest)

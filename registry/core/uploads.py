@@ -151,7 +151,16 @@ class Uploads:
             writer.start_at(record.size)
             on_error.pop_all()
         algorithm = algorithm or record.algorithm
-        opened = OpenUpload(self, repository.project, record, writer, claimed, algorithm=algorithm, autosave=autosave)
+        opened = OpenUpload(
+            self,
+            repository.project,
+            record,
+            writer,
+            claimed,
+            algorithm=algorithm,
+            autosave=autosave,
+            operator=actor.name,
+        )
         opened.expect(length)
         return opened
 
@@ -210,8 +219,10 @@ class OpenUpload:
         *,
         algorithm: str,
         autosave: bool,
+        operator: str,
     ) -> None:
         self._owner = owner
+        self._operator = operator
         self._project = project
         self._writer = writer
         self._held = held
@@ -280,15 +291,14 @@ class OpenUpload:
     @contextmanager
     def _ending_when_refused(self) -> Iterator[None]:
         """What does not fit is not kept for another try, which would end likewise."""
-        try:
-            yield
-        except (BlobTooLarge, QuotaExceeded) as error:
-            self._writer.close()
-            self._owner._drop(self.record)
-            self._finished = True
-            if isinstance(error, QuotaExceeded):
-                events.tell_of_excess(self._owner._database, self._project, error)
-            raise
+        with events.telling_of_excess(self._owner._database, self._project, self._operator):
+            try:
+                yield
+            except (BlobTooLarge, QuotaExceeded):
+                self._writer.close()
+                self._owner._drop(self.record)
+                self._finished = True
+                raise
 
     def _digest(self, algorithm: str) -> Digest:
         if self._hasher and self._algorithm == algorithm:

@@ -276,17 +276,25 @@ def is_named(tx: Connection, manifest_id: int) -> bool:
     return tx.execute(select(manifests.c.id).where(manifests.c.id == manifest_id, IS_NAMED)).one_or_none() is not None
 
 
+_parent, _child = manifests.alias("parent"), manifests.alias("child")
+_PARENTS = (
+    select(_child.c.id, _parent.c.id, _parent.c.digest)
+    .join(manifest_references, manifest_references.c.manifest_id == _parent.c.id)
+    .join(_child, _child.c.digest == manifest_references.c.digest)
+    .where(manifest_references.c.repository_id == _child.c.repository_id, manifest_references.c.is_manifest)
+    .where(_parent.c.deleted_at.is_(None))
+    .order_by(_parent.c.id)
+)
+
+
 def list_parents(tx: Connection, manifest_id: int) -> list[str]:
     """Digests of the indexes that name the artifact, in the order in which they came."""
-    parent, child = manifests.alias("parent"), manifests.alias("child")
-    chosen = (
-        select(parent.c.digest)
-        .join(manifest_references, manifest_references.c.manifest_id == parent.c.id)
-        .join(child, child.c.digest == manifest_references.c.digest)
-        .where(manifest_references.c.repository_id == child.c.repository_id, manifest_references.c.is_manifest)
-        .where(child.c.id == manifest_id, parent.c.deleted_at.is_(None))
-    )
-    return list(tx.execute(chosen.order_by(parent.c.id)).scalars())
+    return [row[2] for row in tx.execute(_PARENTS.where(_child.c.id == manifest_id))]
+
+
+def list_parents_of(tx: Connection, manifest_ids: Collection[int]) -> list[tuple[int, int]]:
+    """Which of the artifacts is named by which index, by the ids of both, in the order in which the indexes came."""
+    return [(row[0], row[1]) for row in tx.execute(_PARENTS.where(_child.c.id.in_(manifest_ids)))]
 
 
 def list_named(tx: Connection, repository_id: int, manifest_ids: Collection[int]) -> list[str]:

@@ -104,6 +104,14 @@ def test_list_leaves_out_children_and_accessories_and_shows_them_where_they_belo
     assert (len(listed.json()), listed.headers["x-total-count"]) == (1, "2")
     everything = artifacts(api, "multi", "q=base=*")
     assert len(everything) == 5
+    assert not any("inherited_accessories" in each for each in everything)
+    inheriting = artifacts(api, "multi", "q=base=*&with_inherited_accessory=true&with_accessory=false")
+    inherited = {each["digest"]: each.get("inherited_accessories", []) for each in inheriting}
+    assert {digest for digest, each in inherited.items() if each} == {arm["digest"], intel["digest"]}
+    assert {each["digest"] for each in inherited[arm["digest"]]} == about.keys()
+    assert {each["subject_artifact_digest"] for each in inherited[arm["digest"]]} == {index["digest"]}
+    one = api("dev").get(f"{HERE.format('multi')}/{arm['digest']}?with_inherited_accessory=true").json()
+    assert one["inherited_accessories"] == inherited[arm["digest"]]
     assert artifacts(api, "multi", "with_accessory=false")[0]["accessories"] is None
     assert api("dev").get("projects/team/repositories/multi").json()["artifact_count"] == 3
 

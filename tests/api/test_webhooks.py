@@ -283,6 +283,24 @@ def test_full_project_is_told(api: Api, registry: Registry, receiver: Receiver) 
     assert api("pat").delete(f"{POLICIES}/{webhook}").status_code == 200
 
 
+def test_manifest_that_does_not_fit_is_told_with_its_pusher(api: Api, registry: Registry, receiver: Receiver) -> None:
+    for blob in (b"{}", b"layer"):
+        registry.push_blob("team/tight", blob)
+    pushed = registry.push_image("other/tight", "1")
+    webhook = make(api("pat"), body("tight", receiver.url, event_types=["QUOTA_EXCEED"]))
+    registry.projects.set_quota("team", registry.projects.find("team").used_bytes)
+    manifest = registry.client("admin").get("/v2/other/tight/manifests/1")
+    kind = {"Content-Type": manifest.headers["content-type"]}
+    response = registry.client("dev").put("/v2/team/tight/manifests/1", content=manifest.content, headers=kind)
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (403, "DENIED")
+    copied = api("admin").post(f"projects/team/repositories/copy/artifacts?from=other/tight@{pushed}")
+    assert copied.status_code == 403
+    registry.projects.set_quota("team", None)
+    wait_for(lambda: len(receiver.told) == 2)
+    assert {payload["operator"] for _, payload in receiver.told} == {"dev", "admin"}
+    assert api("pat").delete(f"{POLICIES}/{webhook}").status_code == 200
+
+
 def test_end_of_a_retention_is_told(api: Api, registry: Registry, receiver: Receiver) -> None:
     webhook = make(api("pat"), body("retention", receiver.url, event_types=["TAG_RETENTION"]))
     for tag, layer in (("old", b"1"), ("new", b"2")):
