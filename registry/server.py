@@ -236,7 +236,7 @@ class _Start:
     supervisor: int
 
     def __call__(self) -> ASGI3Application:
-        _die_with(self.supervisor)
+        die_with(self.supervisor)
         logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
         try:
             return self.make_app()
@@ -245,7 +245,7 @@ class _Start:
             sys.exit(STARTUP_FAILURE)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Stop as by SIGTERM when the parent ends, even when it is killed: its workers would go on listening."""
     if sys.platform != "linux":
         return

@@ -129,13 +129,32 @@ def test_grammar_is_pure() -> None:
     }  # fmt: skip
 
 
+def test_what_is_for_tests_of_others_knows_the_grammar_and_how_to_start_and_nothing_uses_it() -> None:
+    ours = {
+        name
+        for path in (ROOT / "registry/testing").glob("*.py")
+        for name in imported(path)
+        if name.startswith(("registry", "storage", "auth"))
+    }
+    assert are_within(
+        sorted(ours),
+        "registry.testing.*",
+        "registry.oci.*",
+        "storage.digest.*",
+        "registry.cli.main",
+        "registry.server.*",
+    )
+    assert are_within(users_of("registry.testing"), "registry/testing/", "registry/pytest_plugin.py")
+    assert users_of("pytest") == ["registry/pytest_plugin.py"]
+
+
 @pytest.mark.parametrize("package", ["pickle", "marshal", "shelve", "yaml", "dill", "xmlrpc", "telnetlib"])
 def test_nothing_reads_a_format_that_can_run_code(package: str) -> None:
     assert users_of(package) == []
 
 
 def test_subprocesses_and_sockets_are_the_servers_business() -> None:
-    assert users_of("subprocess") == []
+    assert users_of("subprocess") == ["registry/testing/serving.py"]
     assert are_within(
         users_of("socket"), "registry/server.py", "registry/guard.py", "registry/outgoing.py", "registry/commands/"
     )
@@ -159,12 +178,14 @@ def test_nothing_evaluates_text() -> None:
 
 
 def test_environment_is_read_by_the_settings_alone() -> None:
-    """The metrics hand prometheus-client the variable that it insists on, and look whether it is set."""
+    """The metrics hand prometheus-client the variable that it insists on, and look whether it is set; what starts a
+    registry for the tests of others hands it all but the settings.
+    """
 
     def reads(node: ast.AST) -> bool:
         return isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"}
 
-    assert set(nodes(reads)) == {"registry/config.py", "registry/metrics.py"}
+    assert set(nodes(reads)) == {"registry/config.py", "registry/metrics.py", "registry/testing/serving.py"}
     used = [
         node
         for node in ast.walk(ast.parse((ROOT / "registry/metrics.py").read_text()))
