@@ -352,7 +352,11 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
     data = config.data if config.uses_data else None
     snapshots = Snapshots(database, store, data, seconds=config.snapshot_seconds, count=config.snapshot_count)
     jobs = [
-        Job(partial(clean_if_due, cleaning, metrics.count_cleaned), config.gc_seconds, cleaning.stop),
+        Job(
+            partial(clean_if_due, database, cleaning, parts.cleanliness, metrics.count_cleaned),
+            config.gc_seconds,
+            cleaning.stop,
+        ),
         Job(sweep.run, SWEEP_SECONDS),
         Job(parts.pulls.flush, PULLS_SECONDS),
         Job(parts.days.sample, SAMPLE_SECONDS),

@@ -2,8 +2,10 @@
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 
 import click
 
@@ -12,8 +14,9 @@ from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.cleaning import LEASE_MS, Cleaning, LeaseLost, Preview
+from registry.core.system_jobs import clean_and_tell
 from registry.values import size_text
-from storage.clock import utc_text
+from storage.clock import now_ms, utc_text
 from storage.metadata import clean_ups
 from storage.metadata.clean_ups import CleanUpRecord, Freed
 
@@ -55,14 +58,16 @@ def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
         if line.is_due:
             line.show(_sentence("Cleaning up: freed", freed))
 
-    cleaning = Cleaning(data.database, data.store, cleaning_rules(data.config, at_once=free_now), reached=reached)
+    rules = cleaning_rules(data.config, at_once=free_now)
+    cleaning = Cleaning(data.database, data.store, rules, reached=reached)
+    run = partial(clean_and_tell, data.database, cleaning, "command", "MANUAL", rules)
     if trust_clock:
         cleaning.believe_the_clock()
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     try:
         while True:
             try:
-                return _gently(cleaning)
+                return _gently(cleaning, partial(run, began_at=now_ms()))
             except LeaseLost:
                 if time.monotonic() > give_up_at:
                     raise Failure("another process is cleaning up: try again when it is done") from None
@@ -73,11 +78,11 @@ def _clean(data: Data, *, free_now: bool, trust_clock: bool) -> Freed:
         line.clear()
 
 
-def _gently(cleaning: Cleaning) -> Freed:
+def _gently(cleaning: Cleaning, run: Callable[[], Freed]) -> Freed:
     """Run the clean-up in a thread that comes after all others: on Linux each has a niceness of its own."""
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as threads:
         try:
-            return threads.submit(cleaning.run, "command").result()
+            return threads.submit(run).result()
         except KeyboardInterrupt:
             cleaning.stop()
             raise

@@ -62,6 +62,17 @@ def start(
     return run
 
 
+def note(
+    tx: Transaction, vendor: str, trigger: Trigger, attributes: Attributes, *, log: str, began_at: int, error: str = ""
+) -> int:
+    """Put a run on the whole registry that has ended just now among the others, and return its id."""
+    run = executions.add(tx, vendor, SYSTEM, trigger=trigger, attributes=json.dumps(attributes), now=began_at)
+    executions.add_ended_task(tx, run, log=log, error=error, began_at=began_at, now=now_ms())
+    executions.settle(tx, run, now_ms())
+    executions.keep_newest(tx, vendor, SYSTEM, KEPT)
+    return run
+
+
 Ending = Callable[[Transaction, int], None]
 """What is to be done in the transaction in which a run ends, by its number."""
 

@@ -1,15 +1,20 @@
 """Background work on the whole registry, which administrators begin, schedule and stop."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from auth.access import Actor
 from registry.core import audit, executions, schedules
-from registry.core.executions import GARBAGE_COLLECTION, PURGE_AUDIT_LOG, SYSTEM, Attributes, Executions
+from registry.core.cleaning import Cleaning, LeaseLost, Rules
+from registry.core.clocks import ClockJumped
+from registry.core.executions import GARBAGE_COLLECTION, PURGE_AUDIT_LOG, SYSTEM, Attributes, Executions, Trigger
 from registry.core.schedules import MANUAL, NONE, Timing
 from registry.errors import BadQuery, Conflict
-from storage.clock import now_ms
+from registry.values import size_text
+from storage.clock import now_ms, utc_text
 from storage.metadata import schedules as rows
+from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
 from storage.metadata.executions import ExecutionRecord
 from storage.metadata.listings import Listing
@@ -82,6 +87,44 @@ def clean_ups(database: Database) -> SystemJobs:
     that could be restored.
     """
     return SystemJobs(database, GARBAGE_COLLECTION, _clean_up)
+
+
+def clean_and_tell(
+    database: Database, cleaning: Cleaning, cause: str, trigger: Trigger, rules: Rules, *, began_at: int
+) -> Freed:
+    """Clean up without a run that somebody began, and tell of it among the runs, unless there was nothing to do.
+
+    Raises what `Cleaning.run` does.
+    """
+    parameters = {"delete_untagged": rules.untagged is not None, "dry_run": False, "workers": 1}
+    tell = partial(executions.note, vendor=GARBAGE_COLLECTION, trigger=trigger, began_at=began_at)
+    try:
+        freed = cleaning.run(cause)
+    except (LeaseLost, ClockJumped):
+        raise
+    except Exception as error:
+        with database.write() as tx:
+            tell(tx, attributes=parameters, log=f"{utc_text(now_ms())} failed\n", error=str(error))
+        raise
+    if freed != Freed():
+        with database.write() as tx:
+            line = f"{utc_text(now_ms())} {freed_text(freed)}\n"
+            tell(tx, attributes=parameters | told_of(freed), log=line)
+    return freed
+
+
+def told_of(freed: Freed) -> dict[str, Any]:
+    """What clients are told of a clean-up."""
+    return {
+        "freed_space": freed.freed_bytes,
+        "purged_blobs": freed.blobs,
+        "purged_manifests": freed.manifests,
+    }
+
+
+def freed_text(freed: Freed, verb: str = "freed") -> str:
+    counted = f"{freed.manifests} manifests, {freed.blobs} blobs, {freed.uploads} uploads, {freed.objects} objects"
+    return f"{verb} {size_text(freed.freed_bytes)}: {counted}"
 
 
 def audit_purges(database: Database) -> SystemJobs:

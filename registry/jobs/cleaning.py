@@ -8,7 +8,7 @@ from registry.core.cleaning import Cleaning, LeaseLost, Preview, Rules
 from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped
 from registry.core.executions import Run, WorkFailed
 from registry.core.orphans import Orphans
-from registry.values import size_text
+from registry.core.system_jobs import clean_and_tell, freed_text, told_of
 from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import leases, uploads
@@ -19,12 +19,14 @@ SWEEP_AGE_MS = HOUR_MS  # at least: bytes are staged a moment before their sessi
 _BUSY_SECONDS = 10
 
 
-def clean_if_due(cleaning: Cleaning, count: Callable[[Freed], None] = lambda _: None) -> Freed | None:
+def clean_if_due(
+    database: Database, cleaning: Cleaning, rules: Rules, count: Callable[[Freed], None] = lambda _: None
+) -> Freed | None:
     """One run, unless there is nothing to do, somebody else is at it, or the clock cannot be believed."""
     if not cleaning.is_due():
         return None
     try:
-        freed = cleaning.run("schedule")
+        freed = clean_and_tell(database, cleaning, "schedule", "SCHEDULE", rules, began_at=now_ms())
     except (LeaseLost, ClockJumped):
         return None
     count(freed)
@@ -78,15 +80,15 @@ class CleanUps:
             rules = replace(rules, at_once=True, reading=0)
         if run.parameters["dry_run"]:
             freed = Preview(self.database, rules).freed()
-            run.log(f"would free {size_text(freed.freed_bytes)}: {_sum(freed)}")
+            run.log(freed_text(freed, "would free"))
         else:
             freed = self._clean(run, rules)
-            run.log(f"freed {size_text(freed.freed_bytes)}: {_sum(freed)}")
-        _tell(run, freed)
+            run.log(freed_text(freed))
+        run.results |= told_of(freed)
 
     def _clean(self, run: Run, rules: Rules) -> Freed:
         def reached(freed: Freed) -> None:
-            _tell(run, freed)
+            run.results |= told_of(freed)
             run.must_go_on()
 
         try:
@@ -97,15 +99,3 @@ class CleanUps:
             raise WorkFailed(str(error)) from None
         self.count(freed)
         return freed
-
-
-def _tell(run: Run, freed: Freed) -> None:
-    run.results |= {
-        "freed_space": freed.freed_bytes,
-        "purged_blobs": freed.blobs,
-        "purged_manifests": freed.manifests,
-    }
-
-
-def _sum(freed: Freed) -> str:
-    return f"{freed.manifests} manifests, {freed.blobs} blobs, {freed.uploads} uploads, {freed.objects} objects"

@@ -86,6 +86,21 @@ def add_tasks(tx: Connection, execution_id: int, attributes: Sequence[str], now:
     insert_many(tx, tasks, [common | {"attributes": each} for each in attributes])
 
 
+def add_ended_task(tx: Connection, execution_id: int, *, log: str, error: str, began_at: int, now: int) -> None:
+    """A task that is done already; with an `error` it has failed."""
+    values = {
+        "execution_id": execution_id,
+        "status": ERROR if error else SUCCESS,
+        "status_message": error,
+        "attributes": "{}",
+        "log": log,
+        "created_at": began_at,
+        "started_at": began_at,
+        "finished_at": now,
+    }
+    insert_row(tx, tasks, values)
+
+
 def find(tx: Connection, execution_id: int) -> ExecutionRecord | None:
     row = tx.execute(select(*_EXECUTION).where(executions.c.id == execution_id)).one_or_none()
     return ExecutionRecord(*row) if row else None

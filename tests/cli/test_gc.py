@@ -14,7 +14,7 @@ from registry.app import prepare
 from registry.cli import main
 from registry.commands import gc
 from registry.config import Config
-from registry.core import cleaning
+from registry.core import cleaning, system_jobs
 from registry.core.blobs import Blobs
 from registry.core.clocks import DAY_MS
 from registry.core.manifests import Manifests
@@ -27,6 +27,7 @@ from storage.disk import DiskStore
 from storage.metadata import blobs, clean_ups, leases, projects, repositories
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database
+from storage.metadata.listings import Listing
 from tests.core.images import IMAGE_TYPE, image
 
 Cove = Callable[..., Result]
@@ -128,3 +129,11 @@ def test_command_goes_on_when_the_other_process_has_ended(cove: Cove, data: Path
     with closing(Database.open(data / "cove.db")) as database, database.write() as tx:
         leases.take(tx, cleaning.CLEANING, "another", now=now_ms(), until=now_ms() + 700)
     assert cove("--free-now").stdout.startswith("Freed 5.0 kB: 2 blobs, 1 manifest, 2 links, 0 uploads.")
+
+
+def test_runs_of_the_command_are_among_those_of_the_api(cove: Cove, data: Path) -> None:
+    assert cove("--free-now").exit_code == 0
+    with closing(Database.open(data / "cove.db")) as database:
+        [run], total = system_jobs.clean_ups(database).page(Listing())
+    assert (total, run.trigger, run.status) == (1, "MANUAL", "Success")
+    assert json.loads(run.attributes)["purged_blobs"] == len(LAYERS)

@@ -1,5 +1,6 @@
 """Cleaning up while the registry serves: what goes, what stays, and that nothing in between is lost."""
 
+import json
 import logging
 import os
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from auth.access import Access, Actor
-from registry.core import cleaning
+from registry.core import cleaning, system_jobs
 from registry.core.blobs import Blobs
 from registry.core.cleaning import BACKUP, CLEANING, Cleaning, LeaseLost, Preview, Rules
 from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped
@@ -32,6 +33,7 @@ from storage.legacy import blob_location
 from storage.metadata import blobs, clean_ups, facts, leases, projects, repositories, tombstones, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database, Transaction
+from storage.metadata.listings import Listing
 from tests.core.images import IMAGE_TYPE, INDEX_TYPE, image, index
 from tests.storage.metadata.conftest import ENGINES
 from tests.storage.metadata.databases import open_database
@@ -535,12 +537,36 @@ def test_only_one_process_cleans_up(world: World) -> None:
     world.pass_hours(2)
     with world.database.write() as tx:
         leases.take(tx, CLEANING, "another", now=world.now, until=world.now + 60_000)
-    assert clean_if_due(world.cleaning()) is None
+    assert clean_if_due(world.database, world.cleaning(), Rules()) is None
     with pytest.raises(LeaseLost):
         world.clean()
     world.pass_hours(0.02)  # the other one died
-    assert clean_if_due(world.cleaning()) == Freed(links=1, blobs=1, objects=1, freed_bytes=3)
-    assert clean_if_due(world.cleaning()) is None
+    assert clean_if_due(world.database, world.cleaning(), Rules()) == Freed(links=1, blobs=1, objects=1, freed_bytes=3)
+    assert clean_if_due(world.database, world.cleaning(), Rules()) is None
+
+
+def test_clean_ups_that_nobody_began_are_among_the_runs_unless_they_did_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = system_jobs.clean_ups(world.database)
+    assert clean_if_due(world.database, world.cleaning(), Rules()) is None
+    world.push_blob(b"old")
+    world.pass_hours(2)
+    assert clean_if_due(world.database, world.cleaning(), Rules()) == Freed(links=1, blobs=1, objects=1, freed_bytes=3)
+    world.push_blob(b"next")
+    world.pass_hours(2)
+
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("no answer")
+
+    monkeypatch.setattr(world.store, "delete_all", fail)
+    with pytest.raises(StoreUnavailable):
+        clean_if_due(world.database, world.cleaning(), Rules())
+    (failed, done), total = jobs.page(Listing())
+    assert (total, failed.status, failed.status_message) == (2, "Error", "no answer")
+    assert (done.status, done.trigger) == ("Success", "SCHEDULE")
+    assert json.loads(done.attributes)["freed_space"] == 3
+    assert "freed 3 bytes: 0 manifests, 1 blobs" in jobs.log(done.id)
 
 
 def test_lease_that_was_taken_by_a_wrong_clock_keeps_nobody(world: World) -> None:
@@ -610,7 +636,7 @@ def test_clock_that_jumps_between_two_runs_is_told_once_and_costs_nothing(
     world.pass_hours(1000)
     for _ in range(3):
         assert cleaner.is_due()
-        assert clean_if_due(cleaner) is None
+        assert clean_if_due(world.database, cleaner, Rules()) is None
     assert world.has(b"new")
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     with world.database.read() as tx:
