@@ -4,17 +4,21 @@ from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
 from registry.core.deletions import Deletions
 from registry.core.first_passwords import FirstPasswords
+from registry.core.immutability import ImmutableRules
 from registry.core.insides import Insides
+from registry.core.labels import Labels
 from registry.core.members import Memberships
 from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.core.restoring import Restoring
+from registry.core.retention import Retention
 from registry.core.robots import Robots
 from registry.core.searches import Searches
 from registry.core.spaces import Spaces
 from registry.core.system_jobs import clean_ups
 from registry.core.tags import Tags
+from registry.core.webhooks import Webhooks
 from registry.parts import Parts
 from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
@@ -22,6 +26,7 @@ from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
+from registry.ui.labels import LabelScreens
 from registry.ui.pages import Pages
 from registry.ui.projects import MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
@@ -31,8 +36,10 @@ from registry.ui.searches import SearchScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
+from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
+from registry.ui.webhooks import WebhookScreens
 
 
 def open_pages(parts: Parts) -> Pages:
@@ -59,6 +66,9 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         members=MemberScreens(pages, Memberships(database)),
         activity=ActivityScreens(pages, audit),
         robots=RobotScreens(pages, Robots(database)),
+        labels=LabelScreens(pages, Labels(database), artifacts),
+        webhooks=WebhookScreens(pages, Webhooks(database)),
+        tag_rules=TagRuleScreens(pages, ImmutableRules(database), Retention(database)),
         storage=StorageScreens(
             pages,
             Spaces(database, parts.cleanliness),

@@ -27,7 +27,7 @@ class Insides:
 
     def get(self, repository: Repository, reference: Reference) -> Inside:
         """Raises `NameUnknown`, `ManifestUnknown`."""
-        artifact = self._artifacts.get(repository, reference, Wanted())
+        artifact = self._artifacts.get(repository, reference, Wanted(labels=True))
         record = artifact.record
         with self._database.read() as tx:
             must_exist(tx, repository, Reference(digest=Digest.parse(record.digest)))  # it may be gone by now

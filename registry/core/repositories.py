@@ -13,7 +13,7 @@ from registry.core.permissions import must_be_allowed_to_list
 from registry.errors import NameUnknown, NotFound
 from registry.oci.names import RepositoryName
 from storage.clock import now_ms
-from storage.metadata import deletions, projects, repositories
+from storage.metadata import deletions, labels, projects, repositories
 from storage.metadata.database import Database, Transaction
 from storage.metadata.deletions import DeletedRepository
 from storage.metadata.listings import Listing
@@ -145,10 +145,11 @@ class Repositories:
             return str(repositories.read_marker_of_project(tx, project_id))
 
     def marker(self, repository: Repository) -> str:
-        """The same of a repository's artifacts and tags, and of the rules for them. Raises `NotFound`."""
+        """The same of a repository's artifacts, tags and labels, and of the rules for them. Raises `NotFound`."""
         with self._database.read() as tx:
             row = must_be_known(tx, repository)
-            return str((repositories.read_marker(tx, row.id), active_rules(tx, row.project_id)))
+            labelled = labels.read_marker(tx, row.project_id)
+            return str((repositories.read_marker(tx, row.id), labelled, active_rules(tx, row.project_id)))
 
     def description(self, repository: Repository) -> str:
         """What it is for, as people said. Raises `NotFound` unless it holds something."""

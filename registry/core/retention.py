@@ -23,6 +23,7 @@ from storage.metadata.listings import Listing
 from storage.metadata.retention_policies import PolicyRecord
 
 DRY_RUN, REPOSITORY, DELETED = "dry_run", "repository", "deleted"
+"""What runs and their tasks tell; of a dry run `deleted` is what would be."""
 _TOLD = 1000  # of what a run has deleted
 SETTING = "retention_id"
 
@@ -62,6 +63,12 @@ class Retention:
         """Raises `NotFound`."""
         with self._database.read() as tx:
             return _stored(_must_exist(tx, policy_id))
+
+    def find(self, project_id: int) -> StoredPolicy | None:
+        """The policy of a project."""
+        with self._database.read() as tx:
+            record = retention_policies.find_of_project(tx, project_id)
+        return _stored(record) if record else None
 
     def create(self, actor: Actor, project_id: int, policy: Policy) -> int:
         """The new policy's id, which the project's settings tell too. Raises `BadQuery`, `Conflict`, `NotFound`, and
@@ -115,6 +122,10 @@ class Retention:
     def page(self, policy_id: int, listing: Listing) -> tuple[list[CountedExecution], int]:
         """A page of the runs, the newest first, and how many there are. Raises `BadQuery`."""
         return self._executions.page((RETENTION,), policy_id, listing)
+
+    def run(self, policy_id: int, execution_id: int) -> ExecutionRecord:
+        """Raises `NotFound`."""
+        return self._executions.get((RETENTION,), policy_id, execution_id)
 
     def tasks(self, policy_id: int, execution_id: int, listing: Listing) -> tuple[list[TaskRecord], int]:
         """A page of the repositories of a run, and how many there are. Raises `NotFound`, `BadQuery`."""

@@ -58,10 +58,11 @@ class Retaining:
                 outcome = "would be deleted"
             else:
                 outcome = self._delete(Repository(project, name), each)
-            if outcome == "deleted":
+            goes = outcome in ("deleted", "would be deleted")
+            if goes:
                 run.attributes.setdefault(DELETED, []).extend(map(name.at, each.tags or [each.digest]))
             run.log(f"{outcome}: {name}@{each.digest} {', '.join(each.tags) or '(untagged)'}")
-            yield outcome in ("deleted", "would be deleted")
+            yield goes
 
     def _delete(self, repository: Repository, candidate: Candidate) -> str:
         with self._database.write() as tx:

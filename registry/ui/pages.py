@@ -190,6 +190,7 @@ def _environment(language: str) -> "Environment":
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # of i18n
     made.filters.update(texts.FILTERS)
+    made.tests["paintable"] = texts.is_paintable
     made.globals.update(bars=charts.bars, sparkline=charts.sparkline, stacked=charts.stacked)
     return made
 

@@ -37,7 +37,7 @@ class RepositoryScreens:
             tagged = self._artifacts.page_by_tag(repository, listing_of(call))
             return show("by_tag.html", list=shown(call, tagged))
         listing = listing_of(call, contains="tags", sort=("-push_time",))
-        found = self._artifacts.page(repository, listing, Wanted(accessories=True))
+        found = self._artifacts.page(repository, listing, Wanted(accessories=True, labels=True))
         return show("repository.html", list=shown(call, found))
 
     def ask_delete(self, call: Call) -> Response:

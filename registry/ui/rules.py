@@ -11,6 +11,7 @@ from registry.ui.assets import Assets
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
+from registry.ui.labels import LabelScreens
 from registry.ui.projects import MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
@@ -18,8 +19,10 @@ from registry.ui.searches import SearchScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
+from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
+from registry.ui.webhooks import WebhookScreens
 from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
 
 
@@ -40,6 +43,9 @@ class Screens:
     restoring: RestoringScreens
     tags: TagScreens
     robots: RobotScreens
+    labels: LabelScreens
+    webhooks: WebhookScreens
+    tag_rules: TagRuleScreens
     storage: StorageScreens
     users: UserScreens
     accounts: AccountScreens
@@ -94,6 +100,9 @@ def _projects(to: Screens) -> list[Rule]:
         on("GET", f"{member}/remove", to.members.ask_remove, needs=InProject("member:delete")),
         on("POST", f"{member}/remove", to.members.remove, needs=InProject("member:delete")),
         *_robots(to, f"{project}/robots", InProject),
+        *_tag_rules(to, f"{project}/rules"),
+        *_labels(to, f"{project}/labels"),
+        *_webhooks(to, f"{project}/webhooks"),
     ]
 
 
@@ -111,6 +120,52 @@ def _robots(to: Screens, robots: str, needed: type[InProject] | type[InSystem]) 
         on("POST", f"{robot}/secret", to.robots.set_secret, needs=may_update),
         on("GET", f"{robot}/delete", to.robots.ask_delete, needs=may_delete),
         on("POST", f"{robot}/delete", to.robots.delete, needs=may_delete),
+    ]
+
+
+def _tag_rules(to: Screens, rules: str) -> list[Rule]:
+    immutable, kept = f"{rules}/immutable/{{rule_id}}", f"{rules}/retention/{{rule_id}}"
+    run, may_change = f"{rules}/runs/{{execution_id}}", InProject("tag-retention:update")
+    return [
+        on("GET", rules, to.tag_rules.get, needs=InProject("tag-retention:list")),
+        on("POST", f"{rules}/immutable", to.tag_rules.add_immutable, needs=InProject("immutable-tag:create")),
+        on("POST", immutable, to.tag_rules.turn_immutable, needs=InProject("immutable-tag:update")),
+        on("POST", f"{immutable}/remove", to.tag_rules.remove_immutable, needs=InProject("immutable-tag:delete")),
+        on("POST", f"{rules}/retention", to.tag_rules.add, needs=may_change),
+        on("POST", kept, to.tag_rules.turn, needs=may_change),
+        on("POST", f"{kept}/remove", to.tag_rules.remove, needs=may_change),
+        on("POST", f"{rules}/schedule", to.tag_rules.schedule, needs=may_change),
+        on("GET", f"{rules}/follow", to.tag_rules.ask_run, needs=may_change),
+        on("POST", f"{rules}/runs", to.tag_rules.run, needs=may_change),
+        on("GET", run, to.tag_rules.result, needs=InProject("tag-retention:list")),
+        on("POST", f"{run}/stop", to.tag_rules.stop, needs=may_change),
+    ]
+
+
+def _labels(to: Screens, labels: str) -> list[Rule]:
+    label, may_update, may_delete = f"{labels}/{{label_id}}", InProject("label:update"), InProject("label:delete")
+    return [
+        on("GET", labels, to.labels.index, needs=InProject("label:list")),
+        on("POST", labels, to.labels.add, needs=InProject("label:create")),
+        on("GET", label, to.labels.get, needs=may_update),
+        on("POST", label, to.labels.change, needs=may_update),
+        on("GET", f"{label}/delete", to.labels.ask_delete, needs=may_delete),
+        on("POST", f"{label}/delete", to.labels.delete, needs=may_delete),
+    ]
+
+
+def _webhooks(to: Screens, webhooks: str) -> list[Rule]:
+    webhook, may_delete = f"{webhooks}/{{webhook_id}}", InProject("notification-policy:delete")
+    may_make, may_read = InProject("notification-policy:create"), InProject("notification-policy:read")
+    return [
+        on("GET", webhooks, to.webhooks.index, needs=InProject("notification-policy:list")),
+        on("GET", f"{webhooks}/new", to.webhooks.new, needs=may_make),
+        on("POST", f"{webhooks}/new", to.webhooks.create, needs=may_make),
+        on("GET", webhook, to.webhooks.get, needs=may_read),
+        on("POST", webhook, to.webhooks.change, needs=InProject("notification-policy:update")),
+        on("GET", f"{webhook}/delete", to.webhooks.ask_delete, needs=may_delete),
+        on("POST", f"{webhook}/delete", to.webhooks.delete, needs=may_delete),
+        on("GET", f"{webhook}/deliveries/{{execution_id}}", to.webhooks.delivery, needs=may_read),
     ]
 
 
@@ -136,6 +191,8 @@ def _repositories(to: Screens) -> list[Rule]:
         on("GET", f"{tag}/history", to.tags.history, needs=may_restore),
         on("GET", f"{artifact}/new-tag", to.tags.ask, needs=InProject("tag:create")),
         on("POST", f"{artifact}/new-tag", to.tags.add, needs=InProject("tag:create")),
+        on("GET", f"{artifact}/labels", to.labels.ask_of_artifact, needs=InProject("artifact-label:create")),
+        on("POST", f"{artifact}/labels", to.labels.set_of_artifact, needs=InProject("artifact-label:create")),
         on("GET", f"{artifact}/files", to.files.index, needs=InProject("artifact-addition:read")),
         on("GET", f"{artifact}/compare", to.files.compare, needs=InProject("artifact-addition:read")),
         on("GET", f"{artifact}/{{part}}", to.artifacts.download, needs=InProject("artifact:read")),

@@ -9,6 +9,7 @@ from registry.errors import RegistryError
 from storage.clock import utc_text
 
 _DIGEST = re.compile(r"\b(sha(?:256|512):)([0-9a-f]{12})[0-9a-f]{52,}")
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -47,6 +48,11 @@ def brief(text: str) -> str:
 def part(text: str) -> str:
     """As a part of an address, slashes left as they are."""
     return quote(text, safe="/:")
+
+
+def is_paintable(color: str) -> bool:
+    """Whether a picture can have the colour of a label, which may be any text."""
+    return _COLOR.fullmatch(color) is not None
 
 
 def reason(error: RegistryError) -> str:

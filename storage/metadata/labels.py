@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from storage.metadata.database import insert_if_absent, insert_row
 from storage.metadata.listings import Field, Listing, fetch
@@ -79,6 +79,15 @@ def change(tx: Connection, label_id: int, **values: object) -> None:
 def remove(tx: Connection, label_id: int) -> None:
     """It goes from all manifests too."""
     tx.execute(delete(labels).where(labels.c.id == label_id))
+
+
+def read_marker(tx: Connection, project_id: int) -> tuple[object, ...]:
+    """What is another as soon as the artifacts of a project have other labels, or these look otherwise."""
+    usable = labels.c.project_id.is_(None) | (labels.c.project_id == project_id)
+    look = select(func.count(), func.max(labels.c.updated_at)).where(usable)
+    held = select(func.count(), func.sum(manifest_labels.c.manifest_id), func.sum(manifest_labels.c.label_id))
+    given = held.where(manifest_labels.c.label_id.in_(select(labels.c.id).where(usable)))
+    return (*tx.execute(look).one(), *tx.execute(given).one())
 
 
 def attach(tx: Connection, manifest_id: int, label_id: int) -> bool:

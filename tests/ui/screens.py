@@ -44,6 +44,19 @@ SCREENS = {
     "robot": "/ui/projects/team/robots/1",
     "system-robots": "/ui/robots",
     "new-system-robot": "/ui/robots/new",
+    "rules": "/ui/projects/team/rules",
+    "rules-none": "/ui/projects/open/rules",
+    "follow-rules": "/ui/projects/team/rules/follow",
+    "preview": "/ui/projects/team/rules/runs/2",
+    "labels": "/ui/projects/team/labels",
+    "labels-none": "/ui/projects/open/labels",
+    "label": "/ui/projects/team/labels/1",
+    "artifact-labels": "/ui/r/team/app/-/artifacts/1.0/labels",
+    "webhooks": "/ui/projects/team/webhooks",
+    "webhooks-none": "/ui/projects/open/webhooks",
+    "webhook": "/ui/projects/team/webhooks/1",
+    "new-webhook": "/ui/projects/team/webhooks/new",
+    "delivery": "/ui/projects/team/webhooks/1/deliveries/3",
     "activity": "/ui/projects/team/activity",
     "settings": "/ui/projects/team/settings",
     "delete-project": "/ui/projects/team/delete",
@@ -94,6 +107,8 @@ def fill(registry: Registry) -> None:
     assert registry.client("admin").delete("/api/v2.0/projects/team/repositories/old%252Fname").status_code == 200
     dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
     assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
+    add_rules(registry)
+    registry.push_image("team/base", "3.19")  # which the webhook is told
 
 
 def add_robots(registry: Registry) -> None:
@@ -108,6 +123,39 @@ def add_robots(registry: Registry) -> None:
             {"name": "mirror", "level": "system", "duration": -1, "permissions": [everywhere]},
         ):
             assert admin.post("/api/v2.0/robots", json=robot).status_code == 201
+
+
+def add_rules(registry: Registry) -> None:
+    """What keeps tags and artifacts of `team`, a preview of what would go, a label and a webhook."""
+    admin, project = registry.client("admin"), registry.client("admin").get("/api/v2.0/projects/team").json()
+    number = project["project_id"]
+    every = {"kind": "doublestar", "decoration": "repoMatches", "pattern": "**"}
+    releases = {"kind": "doublestar", "decoration": "matches", "pattern": "v*"}
+    about = {"scope_selectors": {"repository": [every]}, "tag_selectors": [releases]}
+    newest = about | {"template": "latestPushedK", "params": {"latestPushedK": 1}, "action": "retain"}
+    newest["tag_selectors"] = [releases | {"pattern": "**"}]
+    policy = {"algorithm": "or", "rules": [newest], "scope": {"level": "project", "ref": number}}
+    policy |= {"trigger": {"kind": "Schedule", "settings": {"cron": "0 0 0 * * *"}}}
+    hook = {"name": "deployment", "targets": [{"type": "http", "address": "http://192.0.2.1/deploy"}], "enabled": True}
+    hook |= {"event_types": ["PUSH_ARTIFACT", "DELETE_ARTIFACT"], "description": "Rolls new images out"}
+    posts = {
+        "projects/team/immutabletagrules": about,
+        "retentions": policy,
+        "projects/team/webhook/policies": hook,
+        "labels": {
+            "name": "released",
+            "scope": "p",
+            "project_id": number,
+            "color": "#16a34a",
+            "description": "Shipped",
+        },
+        "projects/team/repositories/app/artifacts/1.0/labels": {"id": 1},
+    }
+    for path, body in posts.items():
+        assert admin.post(f"/api/v2.0/{path}", json=body).status_code in (200, 201), path
+    run = admin.post("/api/v2.0/retentions/1/executions", json={"dry_run": True}).headers["location"]
+    while admin.get(f"{run}/tasks").json()[0]["status"] != "Success":
+        time.sleep(0.1)
 
 
 def push_layers(registry: Registry, repository: str) -> None:
