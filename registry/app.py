@@ -3,7 +3,7 @@
 import asyncio
 import ctypes
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,16 +17,15 @@ from auth import setup
 from auth.access import Access
 from auth.accounts import Accounts
 from auth.passwords import PasswordChecker, generate_password, hash_password
-from auth.throttle import Patience
 from auth.tokens import SigningKey, TokenIssuer
 from registry.api.reading import DocumentEndpoints
 from registry.api.routing import ManagementRoutes
 from registry.api.rules import management_rules
+from registry.chosen import bounds, cleaning_rules, patience, upload_limits
 from registry.config import Config
-from registry.core.admissions import UploadLimits
 from registry.core.artifacts import Artifacts
 from registry.core.blobs import Blobs
-from registry.core.cleaning import Cleaning, Rules, renewal
+from registry.core.cleaning import Cleaning, renewal
 from registry.core.files import Files
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
@@ -52,11 +51,11 @@ from registry.logs import configure
 from registry.management import management
 from registry.metrics import Metrics, share_between_workers
 from registry.observe import Observer
-from registry.oci.bounds import Bounds
 from registry.oci.names import DEFAULT_PROJECT
 from registry.origins import Origin
 from registry.pages import open_pages, screens
 from registry.parts import Parts
+from registry.places import open_database, open_storage, places, storage_url
 from registry.routes import Endpoints, rules
 from registry.ui.rules import page_rules
 from registry.v2.base import BaseEndpoints
@@ -67,14 +66,11 @@ from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
 from registry.web import Door, Errors, Rule, Threads, run
 from registry.work import workers
-from storage.blobs import BlobStore
 from storage.clock import now_ms
 from storage.metadata import projects as project_rows
 from storage.metadata import signing_keys, users
 from storage.metadata.database import Database
 from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
-from storage.s3_options import S3Options
-from storage.stores import open_store
 
 ADMINISTRATOR = "admin"
 SWEEP_SECONDS = 60 * 60
@@ -82,7 +78,6 @@ SCRUB_SECONDS = 60
 PULLS_SECONDS = 10
 SAMPLE_SECONDS = 10 * 60
 LAYERS_SECONDS = 1
-READING_SECONDS = 60 * 60
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 
@@ -112,97 +107,6 @@ def prepare(config: Config) -> FirstStart | None:
         must_be_ours(database, open_storage(config), storage_url(config))
         fill_in(database)
         return _first_start(database, config)
-
-
-def open_database(config: Config, *, must_exist: bool = False) -> Database:
-    """The metadata, its schema up to date. With `must_exist`, raises `RequestInvalid` where nothing was started yet."""
-    if config.postgres_url:
-        database = Database.connect(config.postgres_url)
-    else:
-        if must_exist and not config.database_path.exists():
-            raise _nothing_in(str(config.data))
-        config.database_path.touch(mode=0o600)
-        database = Database.open(config.database_path)
-    with ExitStack() as on_error:
-        on_error.callback(database.close)
-        if must_exist and database.is_empty:
-            raise _nothing_in("the database" if config.postgres_url else str(config.data))
-        database.migrate()
-        on_error.pop_all()
-    return database
-
-
-def _nothing_in(place: str) -> RequestInvalid:
-    return RequestInvalid(f"there is no registry in {place}: start it once with `cove serve`")
-
-
-def storage_url(config: Config) -> str:
-    return config.storage_url or config.data.absolute().as_uri()
-
-
-def database_url(config: Config) -> str:
-    return config.database_url or f"sqlite:///{config.database_path.absolute()}"
-
-
-def places(config: Config) -> set[str]:
-    """Where the registry is: the addresses of its blobs and of its records."""
-    return {storage_url(config), database_url(config)}
-
-
-def open_storage(config: Config) -> BlobStore:
-    """Where the blobs are. Raises `BlobStoreError` when that place cannot be used."""
-    return open_store(storage_url(config), s3_options(config))
-
-
-def cleaning_rules(config: Config, *, at_once: bool = False) -> Rules:
-    """Where clients may be reading from the store by themselves, or in several steps, objects outlive their rows."""
-    is_remote = storage_url(config).startswith("s3:")
-    return Rules(
-        grace=config.gc_grace_seconds * 1000,
-        keep_deleted=config.keep_deleted_seconds * 1000,
-        untagged=config.untagged_seconds * 1000 or None,
-        reading=max(config.s3_redirect_seconds, READING_SECONDS) * 1000 if is_remote and not at_once else 0,
-        at_once=at_once,
-    )
-
-
-def s3_options(config: Config) -> S3Options:
-    return S3Options(
-        endpoint=config.s3_endpoint,
-        region=config.s3_region,
-        addressing=config.s3_addressing,
-        part_bytes=config.s3_part_bytes,
-        buffer_bytes=config.s3_buffer_bytes,
-        storage_class=config.s3_storage_class,
-        encryption=config.s3_encryption,
-        timeout_seconds=config.s3_timeout_seconds,
-        public_endpoint=config.s3_public_endpoint,
-    )
-
-
-def upload_limits(config: Config) -> UploadLimits:
-    return UploadLimits(
-        per_account=config.upload_limit_account,
-        per_project=config.upload_limit_project,
-        blob_bytes=config.blob_limit_bytes or None,
-    )
-
-
-def patience(config: Config) -> Patience:
-    return Patience(
-        per_account=config.login_limit,
-        per_address=config.login_limit_address,
-        window_ms=config.login_window_seconds * 1000,
-    )
-
-
-def bounds(config: Config) -> Bounds:
-    return Bounds(
-        depth=config.manifest_depth_limit,
-        descriptors=config.manifest_descriptor_limit,
-        annotations=config.annotation_limit,
-        annotation_bytes=config.annotation_limit_bytes,
-    )
 
 
 def _must_be_safe(config: Config) -> None:

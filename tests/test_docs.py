@@ -13,10 +13,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from auth.roles import BY_RANK, PROJECT_PERMISSIONS
-from registry.app import open_database, prepare
+from registry.app import prepare
 from registry.cli import main
 from registry.config import SETTINGS, Config
 from registry.metrics import Metrics
+from registry.places import open_database
 from registry.routes import Endpoints, rules
 
 ROOT = Path(__file__).parents[1]

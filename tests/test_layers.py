@@ -83,6 +83,8 @@ PLACES = [
         [
             "registry/config.py",
             "registry/app.py",
+            "registry/chosen.py",
+            "registry/places.py",
             "registry/parts.py",
             "registry/management.py",
             "registry/work.py",

@@ -5,13 +5,14 @@ from functools import partial
 
 import click
 
-from registry.app import bounds, s3_options, storage_url
+from registry.chosen import bounds
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.adoption import Adoption
 from registry.core.identity import must_be_ours
 from registry.core.legacy_files import AdoptionReport
+from registry.places import s3_options, storage_url
 from registry.values import size_text
 from storage.legacy import LegacyMedium, NotLegacyStorage
 from storage.metadata import blobs

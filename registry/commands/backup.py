@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from registry.app import places, storage_url
 from registry.commands.copies import damaged_lines, show
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
@@ -16,6 +15,7 @@ from registry.core.backups import Backup
 from registry.core.copiers import CopyReport
 from registry.core.identity import must_be_ours
 from registry.core.presence import must_be_here
+from registry.places import places, storage_url
 from registry.values import size_text
 
 

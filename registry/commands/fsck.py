@@ -8,12 +8,12 @@ from itertools import groupby
 import click
 
 from registry import values
-from registry.app import storage_url
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data
 from registry.core.checking import Check, Extent
 from registry.core.findings import CheckReport, Finding
 from registry.oci.bounds import Bounds
+from registry.places import storage_url
 from registry.values import size_text
 
 _LISTED = 100  # findings of one kind that are shown to people

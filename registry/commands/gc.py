@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from registry.app import cleaning_rules
+from registry.chosen import cleaning_rules
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
 from registry.commands.records import Data, Done, Record, on_data

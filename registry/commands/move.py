@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from registry.app import database_url, open_database, open_storage, places, storage_url
 from registry.commands.copies import damaged_lines, settings_lines, show, shown
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
@@ -20,6 +19,7 @@ from registry.core.copiers import BlobCopying, CopyReport, StoreCopies
 from registry.core.identity import make_ours, must_be_ours
 from registry.core.moving import Move
 from registry.core.presence import leave, nobody_serving
+from registry.places import database_url, open_database, open_storage, places, storage_url
 from registry.values import size_text
 from storage.copies import CopyJournal
 from storage.locks import Held

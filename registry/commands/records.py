@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from auth.roles import UnknownRole
-from registry.app import open_database, open_storage
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
 from registry.config import Config, load
+from registry.places import open_database, open_storage
 from registry.values import size_text
 from storage.blobs import BlobStore, BlobStoreError
 from storage.metadata.database import Database, DatabaseError

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from registry.app import open_database, open_storage, places, storage_url
 from registry.commands.copies import damaged_lines, settings_lines, show
 from registry.commands.failures import Failure
 from registry.commands.progress import ProgressLine
@@ -19,6 +18,7 @@ from registry.core.findings import Finding
 from registry.core.presence import must_be_here, nobody_serving
 from registry.core.recovering import Recovery, StoreRecovery, restore_backup
 from registry.core.snapshots import FOLDER, list_newest_first
+from registry.places import open_database, open_storage, places, storage_url
 from registry.values import size_text
 from storage.clock import utc_text
 from storage.copies import CopyJournal

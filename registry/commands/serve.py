@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 import click
 
 from auth.passwords import WeakPassword, check_possible, is_weak
-from registry.app import AppFactory, FirstStart, open_storage, prepare
+from registry.app import AppFactory, FirstStart, prepare
 from registry.banner import Listening, first_start, ready_line
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
 from registry.config import Config, ConfigError, load
 from registry.guard import Limits
 from registry.logs import configure
+from registry.places import open_storage
 from registry.server import ServerError, bind, serve, within_files
 from storage.blobs import BlobStoreError
 from storage.metadata.database import DatabaseError

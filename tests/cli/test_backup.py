@@ -15,11 +15,12 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from registry.app import open_database, open_storage, prepare
+from registry.app import prepare
 from registry.cli import main
 from registry.config import Config
 from registry.core.copiers import COPIERS
 from registry.core.snapshots import Snapshots
+from registry.places import open_database, open_storage
 from storage.digest import Digest
 from tests.cli.running import COVE, Serve, Server, environment, start
 from tests.cli.test_move import LAYER, PASSWORD, client, failure, pulls, push, token, wait_for

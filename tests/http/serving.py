@@ -13,12 +13,13 @@ import uvicorn
 
 from auth.access import OPERATOR
 from auth.roles import Role
-from registry.app import create, open_database, open_storage, prepare
+from registry.app import create, prepare
 from registry.config import Config
 from registry.core.members import Memberships
 from registry.core.people import People
 from registry.core.projects import Projects
 from registry.guard import Limits, guard
+from registry.places import open_database, open_storage
 from registry.server import bind
 from storage.digest import Digest
 from storage.metadata.database import Database

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from registry.app import open_database, open_storage
 from registry.config import Config
 from registry.core.checking import Check, Extent
 from registry.oci.bounds import Bounds
+from registry.places import open_database, open_storage
 from storage.digest import Digest
 from storage.metadata import blobs
 from tests.core.damages import Change, delete, empty, flip, truncate, zero

@@ -22,7 +22,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from auth.roles import Role
-from registry.app import open_database
 from registry.config import Config
 from registry.core.keys import Keys
 from registry.core.pulls import Pull, Pulls
@@ -30,6 +29,7 @@ from registry.hot import AGE_SECONDS, CROWD, GOOD_UNTIL, LARGEST_BYTES, MOST_BYT
 from registry.logs import JsonLines
 from registry.metrics import Metrics
 from registry.observe import Observer
+from registry.places import open_database
 from registry.web import Door
 from storage.metadata import manifests
 from storage.metadata.database import Database

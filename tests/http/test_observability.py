@@ -15,11 +15,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from registry import app
-from registry.app import open_database
 from registry.config import Config
 from registry.jobs.scrub import SCRUB
 from registry.logs import JsonLines
 from registry.metrics import Metrics
+from registry.places import open_database
 from registry.values import networks
 from storage.clock import now_ms
 from storage.metadata import blobs, leases

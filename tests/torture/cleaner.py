@@ -6,10 +6,11 @@ A lease of the one cleaner is good for a moment only, so that whoever is killed 
 import time
 from contextlib import suppress
 
-from registry.app import cleaning_rules, open_database, open_storage
+from registry.chosen import cleaning_rules
 from registry.config import load
 from registry.core import cleaning
 from registry.core.cleaning import Cleaning, LeaseLost
+from registry.places import open_database, open_storage
 from storage.metadata.database import DatabaseBusy
 from tests.torture.steps import LEASE_MS
 

@@ -5,8 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from registry.app import open_database
 from registry.config import Config
+from registry.places import open_database
 from storage.metadata import blobs, tombstones
 from tests.cli.running import COVE, environment
 from tests.torture.pushes import Ledger
