@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from storage.metadata import migrations
+from tests.storage.metadata import fresh
 from tests.storage.postgres_server import PostgresServer, postgres_server
 from tests.storage.s3_server import ENVIRONMENT, S3Server, s3_server
 
@@ -25,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = {*getattr(item, "fixturenames", ()), *(case.id.split("-") if case else ())}
         if used & SERVERS:
             item.add_marker("servers")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_records_at_once() -> Iterator[None]:
+    """Databases that tests make in their own process have no history, but for those of the tests of migrations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "upgrade", fresh.upgrade)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from storage.metadata.database import HEAD, Database, SchemaTooNew
+from storage.metadata import migrations
+from storage.metadata.database import HEAD, Database, SchemaTooNew, Transaction
 from storage.metadata.migrations import alembic_config
 from storage.metadata.schema import metadata
+from tests.storage.metadata import fresh
 from tests.storage.metadata.databases import open_database
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +34,11 @@ OLD_ROWS = [
     "INSERT INTO manifest_references VALUES (1, 'sha256:1', false), (2, 'sha256:1', false), (1, 'sha256:9', true)",
     "INSERT INTO tags VALUES (1, 'v1', 1, 6)",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _as_the_product_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "upgrade", fresh.migrate)
 
 
 def test_migrations_lead_to_the_tables(database: Database) -> None:
@@ -100,6 +107,20 @@ def test_two_processes_migrate_at_once_and_both_succeed(blank: str) -> None:
     database.close()
 
 
+def test_new_databases_of_other_tests_are_as_those_that_were_migrated(path: Path, tmp_path: Path) -> None:
+    found = []
+    for place, upgrade in ((path, fresh.migrate), (tmp_path / "fresh.db", fresh.upgrade)):
+        with closing(Database.open(place)) as database, database.write() as tx:
+            upgrade(tx)
+            schema = tx.exec_driver_sql("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").all()
+            found.append([schema, {name: _rows(tx, name) for kind, name, _ in schema if kind == "table"}])
+    assert found[0] == found[1]
+
+
+def _rows(tx: Transaction, table: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in tx.exec_driver_sql(f'SELECT * FROM "{table}"')]
+
+
 def test_threads_migrate_databases_of_their_own_at_once(tmp_path: Path) -> None:
     def migrate(number: int) -> None:
         with closing(Database.open(tmp_path / f"{number}.db")) as database:
@@ -111,8 +132,6 @@ def test_threads_migrate_databases_of_their_own_at_once(tmp_path: Path) -> None:
 
 
 def test_migration_that_fails_leaves_nothing_behind(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.metadata import migrations
-
     whole = migrations.upgrade
 
     def half(tx: object) -> None:
