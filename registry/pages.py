@@ -23,6 +23,7 @@ from registry.parts import Parts
 from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
+from registry.ui.connecting import ConnectScreens
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
@@ -33,9 +34,11 @@ from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.rules import Screens
 from registry.ui.searches import SearchScreens
+from registry.ui.settings import SettingScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
+from registry.ui.system import SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
@@ -57,6 +60,9 @@ def screens(parts: Parts, pages: Pages) -> Screens:
     return Screens(
         assets=pages.assets,
         dashboards=DashboardScreens(pages, parts.overviews, parts.projects, repositories, audit, days=parts.days),
+        connecting=ConnectScreens(pages),
+        settings=SettingScreens(pages, parts.settings),
+        system=SystemScreens(pages, parts.overviews, parts.config),
         searches=SearchScreens(pages, Searches(database, access)),
         sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
         setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),

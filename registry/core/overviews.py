@@ -80,6 +80,10 @@ class Overviews:
         usage = shutil.disk_usage(self._folder)
         return [(usage.total, usage.free)]
 
+    def database(self) -> tuple[str, int]:
+        """What keeps the records, with its version, and the bytes that they take up."""
+        return self._database.describe()
+
     def health(self) -> Mapping[str, bool]:
         """Whether each part works."""
         return {"database": _works(self._database.check), "registry": _works(self._store.check)}

@@ -124,7 +124,11 @@ class Pages:
 
     def host(self, request: Request) -> str:
         """The registry's part of the names of images."""
-        return self._origin.base(request).partition("://")[2]
+        return self.base(request).partition("://")[2]
+
+    def base(self, request: Request) -> str:
+        """How clients reach the registry, `scheme://host`."""
+        return self._origin.base(request)
 
     def menu(self, actor: Actor, pages: Sequence[Page]) -> list[Page]:
         """What of the pages somebody may go to."""

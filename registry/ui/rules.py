@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
+from registry.ui.connecting import ConnectScreens
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
@@ -16,9 +17,11 @@ from registry.ui.projects import MemberScreens, ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.searches import SearchScreens
+from registry.ui.settings import SettingScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
+from registry.ui.system import SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
@@ -31,6 +34,9 @@ class Screens:
     assets: Assets
     dashboards: DashboardScreens
     searches: SearchScreens
+    connecting: ConnectScreens
+    settings: SettingScreens
+    system: SystemScreens
     sign_in: SignInScreens
     setups: SetupScreens
     projects: ProjectScreens
@@ -76,6 +82,7 @@ def page_rules(to: Screens) -> list[Rule]:
         *_robots(to, "/robots", InSystem),
         *_users(to),
         *_storage(to),
+        *_system(to),
     ]
 
 
@@ -226,4 +233,14 @@ def _storage(to: Screens) -> list[Rule]:
         on("POST", runs, to.storage.run, needs=may_begin),
         on("GET", run, to.storage.log, needs=InSystem("garbage-collection:read")),
         on("POST", f"{run}/stop", to.storage.stop, needs=InSystem("garbage-collection:stop")),
+    ]
+
+
+def _system(to: Screens) -> list[Rule]:
+    return [
+        on("GET", "/connect", to.connecting.get, needs=Entry.GUEST),
+        on("POST", "/connect/size", to.connecting.measure, needs=Entry.GUEST),
+        on("GET", "/settings", to.settings.get, needs=InSystem("configuration:read")),
+        on("POST", "/settings", to.settings.save, needs=InSystem("configuration:update")),
+        on("GET", "/system", to.system.get, needs=InSystem("configuration:read")),
     ]

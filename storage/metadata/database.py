@@ -52,6 +52,18 @@ Transaction = Connection  # what `read` and `write` give; its other name is know
 
 HEAD = "0013"  # the newest migration; a test holds it to the folder of migrations
 BUSY_SECONDS = 10
+_ABOUT = {  # its name, and what asks for its version and its size
+    "sqlite": (
+        "SQLite",
+        "SELECT sqlite_version()",
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    ),
+    "postgresql": (
+        "PostgreSQL",
+        "SELECT current_setting('server_version')",
+        "SELECT pg_database_size(current_database())",
+    ),
+}
 
 
 class Connections(Protocol):
@@ -150,6 +162,12 @@ class Database:
         """Raises `DatabaseError` when the database does not answer, or lost what `migrate` made."""
         if self.is_empty:
             raise DatabaseError("the database has no schema any more")
+
+    def describe(self) -> tuple[str, int]:
+        """What it is, with its version, and how many bytes it takes up. Raises as `read` does."""
+        with self.read() as tx:
+            name, version, size = _ABOUT[tx.dialect.name]
+            return f"{name} {tx.execute(text(version)).scalar_one()}", int(tx.execute(text(size)).scalar_one())
 
     def watch(self) -> sqlite_engines.Watch | None:
         """Tells in microseconds whether what a pull has seen is still true; None where the database has no such way."""
