@@ -1,5 +1,8 @@
 """The admin page, put together."""
 
+from dataclasses import fields
+
+from registry.config import SETTINGS, Config
 from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
 from registry.core.deletions import Deletions
@@ -38,11 +41,13 @@ from registry.ui.settings import SettingScreens
 from registry.ui.setups import SetupScreens
 from registry.ui.sign_in import SignInScreens
 from registry.ui.storage import StorageScreens
-from registry.ui.system import SystemScreens
+from registry.ui.system import GivenSetting, SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.users import AccountScreens, UserScreens
 from registry.ui.webhooks import WebhookScreens
+
+_HIDDEN = "••••••"
 
 
 def open_pages(parts: Parts) -> Pages:
@@ -62,7 +67,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         dashboards=DashboardScreens(pages, parts.overviews, parts.projects, repositories, audit, days=parts.days),
         connecting=ConnectScreens(pages),
         settings=SettingScreens(pages, parts.settings),
-        system=SystemScreens(pages, parts.overviews, parts.config),
+        system=SystemScreens(pages, parts.overviews, given_settings(parts.config), workers=parts.config.workers),
         searches=SearchScreens(pages, Searches(database, access)),
         sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
         setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),
@@ -93,3 +98,22 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         files=FileScreens(pages, parts.files, artifacts),
         artifacts=ArtifactScreens(pages, Insides(database, artifacts)),
     )
+
+
+def given_settings(config: Config) -> list[GivenSetting]:
+    """All of them, secrets hidden."""
+    usual, shown = Config(), []
+    for field in fields(Config):
+        setting, value = SETTINGS[field.name], getattr(config, field.name)
+        text = _HIDDEN if setting.secret and value is not None else _text(value)
+        is_usual = value == getattr(usual, field.name)
+        shown.append(GivenSetting(setting.name, setting.variable, text, setting.rule.help, is_usual))
+    return shown
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)

@@ -87,6 +87,7 @@ PLACES = [
             "registry/places.py",
             "registry/parts.py",
             "registry/management.py",
+            "registry/pages.py",
             "registry/work.py",
             "registry/cli.py",
             "registry/commands/",

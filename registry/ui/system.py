@@ -1,12 +1,12 @@
 """The program itself: whether it works, and what it was started with."""
 
 import platform
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from starlette.responses import Response
 
-from registry.config import SETTINGS, Config
 from registry.core.overviews import Overviews
 from registry.ui.languages import marked
 from registry.ui.pages import Pages
@@ -14,11 +14,10 @@ from registry.web import Call
 from storage.clock import now_ms
 
 HEALTH = {"database": marked("Records"), "registry": marked("Storage")}
-_HIDDEN = "••••••"
 
 
 @dataclass(frozen=True, slots=True)
-class ShownSetting:
+class GivenSetting:
     """`is_usual` tells that it has its default."""
 
     name: str
@@ -29,12 +28,13 @@ class ShownSetting:
 
 
 class SystemScreens:
-    """`started` is when this process began, in milliseconds."""
+    """`settings` are what the registry was started with, `workers` how many processes serve."""
 
-    def __init__(self, pages: Pages, overviews: Overviews, config: Config) -> None:
+    def __init__(self, pages: Pages, overviews: Overviews, settings: Sequence[GivenSetting], *, workers: int) -> None:
         self._pages = pages
         self._overviews = overviews
-        self._config = config
+        self._given = settings
+        self._workers = workers
         self._started = now_ms()
 
     def get(self, call: Call) -> Response:
@@ -46,31 +46,12 @@ class SystemScreens:
             python=platform.python_version(),
             machine=f"{platform.system()} {platform.machine()}",
             started=self._started,
-            workers=self._config.workers,
+            workers=self._workers,
             engine=engine,
             size=size,
             volumes=self._overviews.volumes(),
             health=self._overviews.health(),
             titles=HEALTH,
             base=self._pages.base(call.request),
-            config=shown_settings(self._config),
+            given=self._given,
         )
-
-
-def shown_settings(config: Config) -> list[ShownSetting]:
-    """All of them, secrets hidden."""
-    usual, shown = Config(), []
-    for field in fields(Config):
-        setting, value = SETTINGS[field.name], getattr(config, field.name)
-        text = _HIDDEN if setting.secret and value is not None else _text(value)
-        is_usual = value == getattr(usual, field.name)
-        shown.append(ShownSetting(setting.name, setting.variable, text, setting.rule.help, is_usual))
-    return shown
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)

@@ -10,10 +10,10 @@ import pytest
 
 from registry.config import Config
 from registry.core.settings import KNOWN
+from registry.pages import given_settings
 from registry.ui.connecting import TRIED_BYTES
 from registry.ui.setting_fields import GROUPS
 from registry.ui.snippets import clients
-from registry.ui.system import shown_settings
 from tests.http.serving import Registry
 from tests.ui.conftest import Browser, Browsers, fresh
 
@@ -90,7 +90,7 @@ def test_system_tells_what_it_was_started_with_and_no_secret(browsers: Browsers)
     page = browsers("admin").get("/ui/system").text
     assert "Correct-horse1" not in page
     assert "SQLite 3." in page or "PostgreSQL" in page
-    shown = {each.name: each for each in shown_settings(Config(database_url="postgresql://u:pw@h/d", workers=2))}
+    shown = {each.name: each for each in given_settings(Config(database_url="postgresql://u:pw@h/d", workers=2))}
     assert shown.keys() == {field.name for field in fields(Config)}
     assert (shown["database_url"].value, shown["database_url"].is_usual) == ("••••••", False)
     assert (shown["workers"].value, shown["workers"].is_usual) == ("2", False)
