@@ -24,6 +24,7 @@ class Command:
 
 COMMANDS = {
     "serve": Command("registry.commands.serve", "Run the registry."),
+    "health": Command("registry.commands.health", "Ask the server of this machine whether it is ready."),
     "user": Command("registry.commands.users", "Add, list and change accounts."),
     "token": Command("registry.commands.tokens", "Add, list and revoke access tokens of people."),
     "project": Command("registry.commands.projects", "Add, list and change projects."),

@@ -293,6 +293,20 @@ SETTINGS = {setting.name: setting for setting in _settings()}
 Given = tuple[str, Setting, object]  # how the user wrote it, what it sets, the value
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceManager:
+    """What systemd, or a program like it, hands to a service: the number of sockets, and where to tell the state."""
+
+    sockets: int = 0
+    ear: str | None = None
+
+
+def service_manager(environ: Mapping[str, str] = os.environ) -> ServiceManager:
+    """What this process was given. Sockets whose variables were meant for another process are not its own."""
+    handed = environ.get("LISTEN_FDS", "") if environ.get("LISTEN_PID") == str(os.getpid()) else ""
+    return ServiceManager(int(handed) if handed.isdecimal() else 0, environ.get("NOTIFY_SOCKET") or None)
+
+
 def load(cli: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration of this process. `cli` maps field names, and `config` for the file; None is not given.
 

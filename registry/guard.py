@@ -63,6 +63,7 @@ class Limits:
     body_rate: float = 1024  # bytes a second
     body_seconds: float = 30  # over which the rate is an average
     answer_seconds: float = 60  # in which the client has taken nothing of what is ready for it
+    drain_seconds: float = 0.5  # in which a request that was on its way when the server began to stop gets an answer
     linger_seconds: float = 5  # in which a client that is still sending gets to read why its request was refused
     look_seconds: float = 1  # between two looks at a connection: how late any of these may be noticed
     connections: int = 4096  # at a time, in this process
@@ -119,6 +120,7 @@ class Guard(HttpToolsProtocol):
         self._awaiting: _Awaiting = "request"
         self._since = 0.0  # when the connection, its last head, or the lingering began, or the last answer was given
         self._idle_seconds = limits.head_seconds  # for which it may ask for nothing; more once it has asked
+        self._stops = False  # the server does, and the next answer is the last
         self._heads = 0  # that began in the bytes the parser got last
         self._undelivered = 0  # bytes the parser took since it last handed over a head or a piece of a body
         self._answering: RequestResponseCycle | None = None
@@ -162,10 +164,21 @@ class Guard(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Called when the server stops: the answer under way is the last, and without one the connection ends now."""
+        """Called when the server stops: the answer under way is the last, or that to a request which is on its way.
+
+        A client cannot know that the server stops before a connection ends. To end an idle one at once would lose the
+        request that it may be sending.
+        """
+        self._stops, self._hot = True, None
         if self._is_answering():
             self._answer_no_further()
+        elif self._awaiting in ("request", "head"):
+            self.loop.call_later(self.limits.drain_seconds, self._close_unless_answering)
         else:
+            self.transport.close()
+
+    def _close_unless_answering(self) -> None:
+        if not self._is_answering():
             self.transport.close()
 
     # Bytes from the client
@@ -233,7 +246,7 @@ class Guard(HttpToolsProtocol):
         super().on_headers_complete()
         self.headers = []  # for trailers, which RFC 9110, section 6.5.1, keeps apart from the header section
         self.cycle.transport = self._gentle
-        if upgrade:
+        if upgrade or self._stops:
             self.cycle.keep_alive = False
 
     def _check_head(self) -> None:

@@ -3,10 +3,12 @@
 One process: `uvicorn.Server` here. Several: uvicorn's supervisor starts workers that share the listening socket,
 replaces those that die or do not answer its ping for five seconds, and rolls them one by one on SIGHUP.
 
-Stopping, by SIGTERM or Ctrl-C: no new connections, idle ones are closed at once, requests under way may end within
-`grace` seconds, what is left then is cancelled, and the status is 0. A second signal does not wait: it cancels at
-once, a third kills; workers are killed by the second. By itself uvicorn dies of the signal after a clean stop (143) and
-hurries for a second SIGINT but not for a second SIGTERM; its supervisor never hurries, waits for a stuck worker for
+One process does nothing on SIGHUP: its certificate is read anew when the files change. Only with its terminal it ends.
+
+Stopping, by SIGTERM or Ctrl-C: no new connections, idle ones are closed, requests that are here or on their way may end
+within `grace` seconds, what is left then is cancelled, and the status is 0. A second signal does not wait: it cancels
+at once, a third kills; workers are killed by the second. By itself uvicorn dies of the signal after a clean stop (143),
+and hurries for a second SIGINT but not for a second SIGTERM; its supervisor never hurries, waits for a stuck worker for
 ever and keeps the socket open meanwhile.
 
     ServerError    the address cannot be bound, or the certificate not be loaded; its sentence is for the operator
@@ -38,6 +40,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from registry import certificates
 from registry.guard import Limits, guard
 
 BACKLOG = 2048
@@ -116,8 +119,8 @@ def serve(
 
 def _must_load(certificate: Path, key: Path) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
+        certificates.load(certificate, key)
+    except OSError as error:
         raise ServerError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
 
 
@@ -154,7 +157,6 @@ def _configuration(
     limits: Limits,
     workers: int = 1,
 ) -> uvicorn.Config:
-    certificate, key = tls or (None, None)
     return uvicorn.Config(
         app,
         factory=isinstance(app, _Start),
@@ -170,13 +172,25 @@ def _configuration(
         server_header=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=grace,  # type: ignore[arg-type]  # goes to asyncio.wait_for, which takes a float
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+        ssl_context_factory=_Tls(*tls) if tls else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tls:
+    """What uvicorn listens with, in whichever process it is asked."""
+
+    chain: Path
+    key: Path
+
+    def __call__(self, _config: uvicorn.Config, _usual: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        return certificates.Certificate(self.chain, self.key).context()
 
 
 def _serve_here(config: uvicorn.Config, sock: socket.socket) -> int:
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+    if sys.stdin is None or not sys.stdin.isatty():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     server = _Server(config)
     try:
         server.run([sock])

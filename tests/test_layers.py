@@ -89,6 +89,7 @@ PLACES = [
             "registry/management.py",
             "registry/pages.py",
             "registry/work.py",
+            "registry/systemd.py",
             "registry/cli.py",
             "registry/commands/",
         ],
@@ -159,7 +160,12 @@ def test_nothing_reads_a_format_that_can_run_code(package: str) -> None:
 def test_subprocesses_and_sockets_are_the_servers_business() -> None:
     assert users_of("subprocess") == ["registry/testing/serving.py"]
     assert are_within(
-        users_of("socket"), "registry/server.py", "registry/guard.py", "registry/outgoing.py", "registry/commands/"
+        users_of("socket"),
+        "registry/server.py",
+        "registry/systemd.py",
+        "registry/guard.py",
+        "registry/outgoing.py",
+        "registry/commands/",
     )
 
 

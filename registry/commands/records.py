@@ -13,7 +13,7 @@ import click
 from auth.roles import UnknownRole
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
-from registry.config import Config, load
+from registry.config import SETTINGS, Config, load
 from registry.places import open_database, open_storage
 from registry.values import size_text
 from storage.blobs import BlobStore, BlobStoreError
@@ -62,9 +62,10 @@ def on_config(command: Callable[..., Done | list[Record]]) -> Callable[..., None
     @config_option
     @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
     @functools.wraps(command)
-    def run(data: str | None, config: str | None, *, as_json: bool, **given: Any) -> None:
+    def run(*, as_json: bool, **given: Any) -> None:
+        settings = {name: given.pop(name) for name in (*SETTINGS, "config") if name in given}
         try:
-            outcome = command(load({"data": data, "config": config}), **given)
+            outcome = command(load(settings), **given)
         except (BlobStoreError, DatabaseError, UnknownRole) as error:
             raise Failure(str(error)) from error
         click.echo(_as_json(outcome) if as_json else _as_text(outcome))

@@ -13,15 +13,17 @@ from tempfile import TemporaryDirectory
 import click
 
 from auth.passwords import WeakPassword, check_possible, is_weak
+from registry import certificates
 from registry.app import AppFactory, FirstStart, prepare
 from registry.banner import Listening, first_start, ready_line
 from registry.commands.failures import Failure
 from registry.commands.options import config_option, setting_option
-from registry.config import Config, ConfigError, load
+from registry.config import Config, ConfigError, load, service_manager
 from registry.guard import Limits
 from registry.logs import configure
 from registry.places import open_storage
 from registry.server import ServerError, bind, serve, within_files
+from registry.systemd import handed_listener, tell
 from storage.blobs import BlobStoreError
 from storage.metadata.database import DatabaseError
 
@@ -64,8 +66,12 @@ def _run(config: Config) -> int:
         # What can stand in the way comes before the first start, which makes a password and shows it only once.
         _must_be_usable(config)
         limits = within_files(_limits(config))
-        with bind(config.host, config.port) as listener:
-            _greet(config, listener.getsockname()[1], prepare(config))
+        manager = service_manager()
+        with handed_listener(manager) or bind(config.host, config.port) as listener:
+            host, port = listener.getsockname()[:2]
+            place = replace(config, host=host) if manager.sockets else config
+            _greet(place, port, prepare(config))
+            tell(manager, "READY=1")
             return serve(
                 AppFactory(config),  # type: ignore[arg-type]  # two libraries spell the same ASGI type differently
                 listener,
@@ -97,7 +103,7 @@ def _must_be_usable(config: Config) -> None:
         if config.admin_password is not None:
             check_possible(config.admin_password)
         if config.tls:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*config.tls)
+            certificates.load(*config.tls)
     except WeakPassword as error:
         raise ConfigError(f"admin_password cannot be used: {error}") from None
     except ssl.SSLError as error:

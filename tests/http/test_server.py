@@ -138,6 +138,29 @@ def test_idle_connections_do_not_delay_the_stop() -> None:
         assert (idle.rest(), fresh.rest(), half.rest()) == (b"", b"", b"")
 
 
+def test_request_that_was_on_its_way_when_the_server_stopped_gets_an_answer() -> None:
+    with serving() as (process, port), Client(port) as idle, Client(port) as fresh:
+        started(idle)
+        process.terminate()
+        assert eventually(lambda: not is_listening(port))
+        for client in (idle, fresh):
+            client.send(get("/"))
+        for client in (idle, fresh):
+            answer = client.answer()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert client.rest() == b""
+        assert status(process) == 0
+
+
+def test_one_process_without_a_terminal_outlives_sighup() -> None:
+    with serving() as (process, port), Client(port) as client:
+        started(client)
+        process.send_signal(signal.SIGHUP)
+        started(client)
+        process.terminate()
+        assert status(process) == 0
+
+
 def test_transfer_that_outlives_the_grace_is_cancelled() -> None:
     with serving("--grace", "0.3", seconds=PATIENCE * 3) as (process, port), Client(port) as client:
         started(client)
@@ -210,6 +233,57 @@ def test_certificate_makes_it_https(certificate: tuple[Path, Path]) -> None:
         connection.close()
         process.terminate()
         assert status(process) == 0
+
+
+def shown(port: int) -> bytes:
+    """The certificate that a new connection gets."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain, context.wrap_socket(plain) as wrapped:
+        found = wrapped.getpeercert(binary_form=True)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_new_certificate_is_shown_at_once_and_open_connections_stay(
+    certificate: tuple[Path, Path], tmp_path: Path, workers: str
+) -> None:
+    with serving("--workers", workers, "--tls", *map(str, certificate)) as (process, port):
+        trusting = ssl.create_default_context(cafile=certificate[0])
+        connection = http.client.HTTPSConnection("localhost", port, context=trusting, timeout=PATIENCE)
+        connection.request("GET", "/")
+        assert connection.getresponse().read()
+        first = shown(port)
+        (tmp_path / "new").mkdir()
+        for old, new in zip(certificate, certificates.certificate(tmp_path / "new"), strict=True):
+            new.replace(old)
+        assert {shown(port) for _ in range(8)} == {ssl.PEM_cert_to_DER_cert(certificate[0].read_text())} != {first}
+        connection.request("GET", "/")
+        assert connection.getresponse().read()
+        connection.close()
+        process.terminate()
+        assert status(process) == 0
+
+
+def test_certificate_that_has_become_unusable_leaves_the_one_that_was_there(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with serving("--tls", *map(str, certificate)) as (process, port):
+        first = shown(port)
+        (tmp_path / "new").mkdir()
+        chain, key = certificates.certificate(tmp_path / "new")
+        chain.replace(certificate[0])
+        assert shown(port) == first
+        key.replace(certificate[1])
+        assert shown(port) != first
+        newest = shown(port)
+        for file in certificate:
+            file.unlink()
+        assert shown(port) == newest
+        process.terminate()
+        assert status(process) == 0
+        assert log(process).count("cannot be used") == 2
 
 
 def test_certificate_that_cannot_be_loaded_is_named(certificate: tuple[Path, Path], tmp_path: Path) -> None:

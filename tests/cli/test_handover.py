@@ -1,0 +1,167 @@
+"""A socket that outlives the server: started anew under load, it refuses nobody and loses no request."""
+
+import itertools
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from storage.digest import Digest
+from tests.cli.running import COVE, environment
+from tests.http.raw import eventually
+from tests.http.serving import MANIFEST_TYPE, image_manifest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PASSWORD = "Kelp-forest-9"
+
+
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as sock:
+        yield sock
+
+
+def begin(sock: socket.socket, log: Path, *, sockets: int = 1, ear: str = "") -> "subprocess.Popen[bytes]":
+    """Start `cove serve` the way systemd does."""
+    handed = f'LISTEN_PID=$$ LISTEN_FDS={sockets} exec "$@" 3<&{sock.fileno()}'
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            ["bash", "-c", handed, "bash", *COVE, "serve"],
+            env=environment(admin_password=PASSWORD) | {"NOTIFY_SOCKET": ear},
+            cwd=log.parent,
+            pass_fds=[sock.fileno()],
+            stdout=output,
+            stderr=output,
+        )
+
+
+@contextmanager
+def started(sock: socket.socket, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    ear = log.with_name(f"ear{time.monotonic_ns()}")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(ear))
+        heard.settimeout(60)
+        process = begin(sock, log, ear=str(ear))
+        try:
+            assert heard.recv(100) == b"READY=1", log.read_text()
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+Expect = Callable[[httpx.Response, int], None]
+
+
+class Load:
+    """Clients that push and pull until the block ends; `failures` are what went wrong."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._ends = threading.Event()
+        self.failures: list[str] = []
+        self.answers = 0
+        works = (self._pull_on_one_connection, self._pull_on_new_connections, self._push)
+        self._threads = [threading.Thread(target=self._run, args=(work, f"n{n}")) for work in works for n in range(2)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self._url, auth=("admin", PASSWORD), timeout=60)
+
+    def _run(self, work: Callable[[str], None], name: str) -> None:
+        try:
+            work(name)
+        except (httpx.HTTPError, AssertionError) as error:
+            self.failures.append(f"{work.__name__}: {error!r}")
+
+    def expect(self, answer: httpx.Response, status: int) -> None:
+        assert answer.status_code == status, (answer.request.method, answer.url, answer.status_code, answer.text)
+        self.answers += 1
+
+    def _pull_on_one_connection(self, _name: str) -> None:
+        with self.client() as client:
+            while not self._ends.is_set():
+                self.expect(client.get("/v2/library/app/manifests/v1"), 200)
+                time.sleep(0.01)
+
+    def _pull_on_new_connections(self, _name: str) -> None:
+        while not self._ends.is_set():
+            with self.client() as client:
+                self.expect(client.get("/v2/library/app/manifests/v1"), 200)
+                time.sleep(0.01)
+
+    def _push(self, name: str) -> None:
+        """One image after the other, each layer in pieces with a pause between them."""
+        with self.client() as client:
+            for count in itertools.takewhile(lambda _: not self._ends.is_set(), itertools.count()):
+                push(client, f"{name}-{count}", [f"{name}-{count}".encode(), bytes(100_000)], self.expect)
+
+
+def push(client: httpx.Client, tag: str, pieces: list[bytes], expect: Expect) -> None:
+    def slowly() -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            time.sleep(0.05)
+
+    layer, begun = b"".join(pieces), client.post("/v2/library/app/blobs/uploads/")
+    expect(begun, 202)
+    digest, config = Digest.of(layer), Digest.of(b"{}")
+    expect(client.put(begun.headers["location"], params={"digest": str(digest)}, content=slowly()), 201)
+    expect(client.post("/v2/library/app/blobs/uploads/", params={"digest": str(config)}, content=b"{}"), 201)
+    manifest, headers = image_manifest(config, 2, digest, len(layer)), {"Content-Type": MANIFEST_TYPE}
+    expect(client.put(f"/v2/library/app/manifests/{tag}", content=manifest, headers=headers), 201)
+
+
+def test_server_that_is_started_anew_under_load_fails_no_request(tmp_path: Path) -> None:
+    with listening() as sock, ExitStack() as stack:
+        running = stack.enter_context(started(sock, tmp_path / "log"))
+        load = Load(f"http://127.0.0.1:{sock.getsockname()[1]}")
+        with load.client() as client:
+            push(client, "v1", [b"layer"], load.expect)
+        with load:
+            for _ in range(3):
+                time.sleep(0.5)
+                running.terminate()  # and only then the next one starts, as `systemctl restart` does it
+                assert running.wait(60) == 0
+                before = load.answers
+                running = stack.enter_context(started(sock, tmp_path / "log"))
+                assert eventually(lambda: load.answers > before + 10 or bool(load.failures))  # noqa: B023
+        assert load.failures == []
+
+
+def test_socket_that_is_handed_over_is_used_in_place_of_one_of_its_own(tmp_path: Path) -> None:
+    with listening() as sock, started(sock, tmp_path / "log"):
+        port = sock.getsockname()[1]
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30).status_code == 200
+        assert f"Cove is ready at http://127.0.0.1:{port}\n" in (tmp_path / "log").read_text()
+
+
+def test_more_sockets_than_one_are_refused_with_one_line(tmp_path: Path) -> None:
+    with listening() as sock:
+        process = begin(sock, tmp_path / "log", sockets=2)
+        assert process.wait(60) == 1
+    assert (tmp_path / "log").read_text() == "cove: the service manager handed over 2 sockets: give the service one\n"
+
+
+def test_socket_of_another_kind_is_refused_with_one_line(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.bind(str(tmp_path / "socket"))
+        process = begin(sock, tmp_path / "log")
+        assert process.wait(60) == 1
+    assert "none of TCP" in (tmp_path / "log").read_text()
