@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 from registry.config import SETTINGS, Config
+from registry.core.access_tokens import AccessTokens
 from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
 from registry.core.deletions import Deletions
@@ -23,6 +24,7 @@ from registry.core.system_jobs import clean_ups
 from registry.core.tags import Tags
 from registry.core.webhooks import Webhooks
 from registry.parts import Parts
+from registry.ui.accounts import AccountScreens
 from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
@@ -31,8 +33,9 @@ from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
 from registry.ui.labels import LabelScreens
+from registry.ui.members import MemberScreens
 from registry.ui.pages import Pages
-from registry.ui.projects import MemberScreens, ProjectScreens
+from registry.ui.projects import ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.rules import Screens
@@ -44,7 +47,8 @@ from registry.ui.storage import StorageScreens
 from registry.ui.system import GivenSetting, SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
-from registry.ui.users import AccountScreens, UserScreens
+from registry.ui.tokens import TokenScreens
+from registry.ui.users import Held, UserScreens
 from registry.ui.webhooks import WebhookScreens
 
 _HIDDEN = "••••••"
@@ -61,7 +65,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
     audit, repositories = Audit(database, access), Repositories(database, access=access)
     changes = ArtifactChanges(database)
     deletions = Deletions(database, keep_ms=parts.config.keep_deleted_seconds * 1000)
-    artifacts, people = parts.artifacts, People(database)
+    artifacts, people, tokens = parts.artifacts, People(database), AccessTokens(database)
     return Screens(
         assets=pages.assets,
         dashboards=DashboardScreens(pages, parts.overviews, parts.projects, repositories, audit, days=parts.days),
@@ -87,8 +91,9 @@ def screens(parts: Parts, pages: Pages) -> Screens:
             clean_ups(database),
             by_itself=parts.config.gc_seconds,
         ),
-        users=UserScreens(pages, people),
-        accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins),
+        users=UserScreens(pages, people, Held(Memberships(database), parts.projects, tokens, parts.sessions, audit)),
+        accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins, tokens=tokens),
+        tokens=TokenScreens(pages, tokens),
         repositories=RepositoryScreens(pages, repositories, artifacts),
         deletions=DeletionScreens(pages, artifacts, changes, deletions),
         restoring=RestoringScreens(

@@ -5,11 +5,12 @@ from auth.roles import Role
 from registry.core import audit, groups, people
 from registry.core.filters import filtered
 from registry.errors import BadQuery, Conflict, NotFound
-from storage.metadata import members
+from storage.metadata import members, projects
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
-from storage.metadata.members import Membership
+from storage.metadata.members import Membership, OwnMembership
 from storage.metadata.projects import ProjectRecord
+from storage.metadata.users import UserRecord
 
 
 class Memberships:
@@ -30,6 +31,27 @@ class Memberships:
         """Raises `NotFound`."""
         with self._database.read() as tx:
             return _must_be_member(tx, project_id, member)
+
+    def list_of(self, user_id: int) -> list[OwnMembership]:
+        """The roles of an account that it has by itself, by the names of the projects."""
+        with self._database.read() as tx:
+            return members.list_of_user(tx, user_id)
+
+    def led_alone(self, user_id: int) -> list[str]:
+        """Names of the projects of which the account is the only administrator."""
+        with self._database.read() as tx:
+            return [name for _, name in members.list_led_alone(tx, user_id, Role.PROJECT_ADMIN)]
+
+    def hand_over(self, actor: Actor, user_id: int, heir: str) -> None:
+        """Make somebody administrator of what an account leads alone. Raises `NotFound`, and `BadQuery` for itself."""
+        with self._database.write() as tx:
+            found = people.must_exist(tx, heir)
+            if found.id == user_id:
+                raise BadQuery("bad request: name somebody else")
+            for project_id, _ in members.list_led_alone(tx, user_id, Role.PROJECT_ADMIN):
+                project = projects.find_by_id(tx, project_id)
+                assert project is not None, "it was found in this transaction"  # noqa: S101
+                _put_admin(tx, actor, project, found)
 
     def add_user(self, actor: Actor, project: ProjectRecord, user: int | str, role: int) -> int:
         """Make a user, named or numbered, a member; returns the number of the membership.
@@ -76,6 +98,15 @@ class Memberships:
         """How many members have each role, by the number of the role."""
         with self._database.read() as tx:
             return members.count_roles(tx, project_id)
+
+
+def _put_admin(tx: Transaction, actor: Actor, project: ProjectRecord, user: UserRecord) -> None:
+    held = members.find(tx, project.id, user.name)
+    if held:
+        members.set_role(tx, held.id, Role.PROJECT_ADMIN)
+    else:
+        members.add(tx, project.id, Role.PROJECT_ADMIN, user_id=user.id)
+    _note(tx, actor, "update" if held else "create", project, name=user.name, role=Role.PROJECT_ADMIN)
 
 
 def _must_be_role(role: int) -> None:

@@ -82,6 +82,13 @@ class Sessions:
             name = user.name if (user := users.find_by_id(tx, user_id)) else ""
             audit.record(tx, actor, operation="logout", resource_type="user", resource=name)
 
+    def revoke_others(self, actor: Actor, user_id: int) -> None:
+        """End all sessions of somebody but the one that asks for it."""
+        with self._database.write() as tx:
+            user = users.find_by_id(tx, user_id)
+            if user and sessions.remove_others(tx, user_id, actor.session_id):
+                audit.record(tx, actor, operation="logout", resource_type="user", resource=user.name)
+
 
 def _lifetime(tx: Transaction) -> int:
     return settings.read_number(tx, "session_timeout") * _MINUTE_MS

@@ -18,13 +18,14 @@ from auth.access import Actor
 from registry.browsers import NO_RENEWAL_HEADER, PROOF_FIELD, Browsers
 from registry.core.gate import Gate
 from registry.core.settings import Settings
-from registry.errors import RegistryError, Unauthorized
+from registry.errors import NotFound, RegistryError, Unauthorized
 from registry.origins import Origin
 from registry.ui import charts, texts
 from registry.ui.assets import Assets
 from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
 from registry.ui.places import ADMIN_MENU, MENU, Page
 from registry.web import PAGES, Call
+from storage.metadata.users import UserRecord
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -177,6 +178,13 @@ class Pages:
 
 
 SIGN_IN = f"{PAGES}/sign-in"
+
+
+def own_account(call: Call) -> UserRecord:
+    """The reader's. Raises `NotFound` in an open registry, where nobody has an account."""
+    if call.actor.user is None:
+        raise NotFound("there are no accounts here")
+    return call.actor.user
 
 
 @cache

@@ -1,13 +1,12 @@
 """Robots of a project, and of the system where the address names no project."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from auth.permits import EVERY_PROJECT, GRANTABLE, SYSTEM, Granted, Permit, Permits
-from registry.core.robots import FOR_EVER, Robots, Wish, permits_of
+from registry.core.robots import Robots, Wish, permits_of
 from registry.errors import BadQuery, Conflict, Denied, NotFound
+from registry.ui.grants import USUAL, Grants, Summary, choices, held_grants, sent_days, sent_grants, summary_of
 from registry.ui.languages import marked
 from registry.ui.lists import listing_of, shown
 from registry.ui.pages import Pages
@@ -18,47 +17,24 @@ from storage.clock import now_ms
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.robots import RobotRecord
 
-USUAL = {
-    "repository:pull": marked("Pull"),
-    "repository:push": marked("Push"),
-    "repository:delete": marked("Delete"),
-    "artifact:delete": marked("Delete artifacts"),
-    "tag:create": marked("Add tags"),
-    "tag:delete": marked("Delete tags"),
-}
-"""What most robots are for; the other rights are told by their names in the API."""
-LIVES = {
-    "30": marked("30 days"),
-    "90": marked("90 days"),
-    "365": marked("365 days"),
-    str(FOR_EVER): marked("It does not expire"),
-}
-_ACCESS, _SYSTEM = "access", "system"
-
 
 @dataclass(frozen=True, slots=True)
 class ShownRobot:
-    """`rights` are those of `USUAL` that it has anywhere, `others` how many more, `places` the projects they are in."""
+    """`name` is what it signs in with."""
 
     record: RobotRecord
     name: str
-    rights: Sequence[str]
-    others: int
-    places: Sequence[str]
+    summary: Summary
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What stands in the fields. `projects` are names; what differs from one project to another has `is_mixed`."""
+    """What stands in the fields."""
 
+    grants: Grants
     name: str = ""
     description: str = ""
     days: str = "30"
-    access: frozenset[str] = frozenset()
-    system: frozenset[str] = frozenset()
-    projects: Sequence[str] = field(default_factory=tuple)
-    is_everywhere: bool = True
-    is_mixed: bool = False
 
 
 class RobotScreens:
@@ -73,12 +49,12 @@ class RobotScreens:
         return self._pages.show(call, "robots.html", list=listed, usual=USUAL, base=_base(call), now=now_ms())
 
     def new(self, call: Call) -> Response:
-        return self._form(call, Form(access=frozenset({"repository:pull"})))
+        return self._form(call, Form(Grants()))
 
     def create(self, call: Call) -> Response:
         form = _sent(call)
         try:
-            wish = Wish(form.name, _permits(form, _project(call)), form.description, _days(form))
+            wish = Wish(form.name, form.grants.permits(_project(call)), form.description, sent_days(call))
             made = self._robots.create(call.actor, wish, _project(call))
         except Conflict:
             return self._form(call, form, marked("There is a robot of this name already."))
@@ -92,11 +68,10 @@ class RobotScreens:
 
     def change(self, call: Call) -> Response:
         robot, form = self._found(call), _sent(call)
-        held = permits_of(robot)
-        is_mixed = _form_of(robot, _project(call)).is_mixed
+        held, project = permits_of(robot), _project(call)
         try:
-            permits = held if is_mixed else _permits(form, _project(call))
-            wish = Wish(robot.name, permits, form.description, _days(form), robot.is_disabled)
+            permits = held if held_grants(held, project).is_mixed else form.grants.permits(project)
+            wish = Wish(robot.name, permits, form.description, sent_days(call), robot.is_disabled)
             self._robots.change(call.actor, robot.id, wish)
         except (BadQuery, Denied) as error:
             return self._form(call, form, marked("The robot was not changed:"), detail=reason(error), robot=robot)
@@ -141,14 +116,12 @@ class RobotScreens:
             form=form,
             robot=_shown(robot, self._robots.prefix()) if robot else None,
             prefix=self._robots.prefix(),
-            usual=USUAL,
-            more=_rows("project", without=USUAL),
-            system=_rows("system"),
-            lives=LIVES,
+            grants=form.grants,
             base=_base(call),
             error=error,
             detail=detail,
             now=now_ms(),
+            **choices(),
         )
 
     def _asked(self, call: Call, template: str) -> Response:
@@ -177,72 +150,12 @@ def _base(call: Call) -> str:
 
 
 def _shown(robot: RobotRecord, prefix: str) -> ShownRobot:
-    permits = Permits.of(permits_of(robot))
-    held = permits.system.union(*permits.projects.values())
-    usual = [permission for permission in USUAL if permission in held]
-    return ShownRobot(robot, prefix + robot.name, usual, len(held) - len(usual), sorted(permits.projects))
-
-
-def _rows(kind: str, *, without: Mapping[str, str] | None = None) -> dict[str, list[Granted]]:
-    """What can be granted, by what it is about."""
-    rows: dict[str, list[Granted]] = {}
-    for each in GRANTABLE[kind]:
-        if each.permission not in (without or {}):
-            rows.setdefault(each.resource, []).append(each)
-    return rows
+    return ShownRobot(robot, prefix + robot.name, summary_of(permits_of(robot)))
 
 
 def _sent(call: Call) -> Form:
-    return Form(
-        call.form("name"),
-        call.form("description"),
-        call.form("days"),
-        frozenset(call.fields.get(_ACCESS, ())),
-        frozenset(call.fields.get(_SYSTEM, ())),
-        call.form("projects").replace(",", " ").split(),
-        is_everywhere=call.form("where") != "chosen",
-    )
+    return Form(sent_grants(call), call.form("name"), call.form("description"), call.form("days"))
 
 
 def _form_of(robot: RobotRecord, project: ProjectRecord | None) -> Form:
-    held = permits_of(robot)
-    granted = {permit.namespace: _names(permit.access) for permit in held if permit.kind == "project"}
-    in_system = [name for permit in held if permit.kind == "system" for name in _names(permit.access)]
-    return Form(
-        robot.name,
-        robot.description,
-        "",
-        frozenset().union(*granted.values()),
-        frozenset(in_system),
-        [] if project else [name for name in granted if name != EVERY_PROJECT],
-        is_everywhere=EVERY_PROJECT in granted or not granted,
-        is_mixed=len(set(granted.values())) > 1 or (EVERY_PROJECT in granted and len(granted) > 1),
-    )
-
-
-def _names(access: Sequence[Granted]) -> frozenset[str]:
-    return frozenset(each.permission for each in access)
-
-
-def _permits(form: Form, project: ProjectRecord | None) -> list[Permit]:
-    """Raises `BadQuery` for what is no right, or names no place."""
-    places = [project.name] if project else [EVERY_PROJECT] if form.is_everywhere else form.projects
-    access, system = _granted("project", form.access), _granted("system", frozenset() if project else form.system)
-    if access and not places:
-        raise BadQuery("name the projects that it is for")
-    wanted = [Permit("project", place, access) for place in places if access]
-    return [*wanted, *([Permit("system", SYSTEM, system)] if system else [])]
-
-
-def _granted(kind: str, names: frozenset[str]) -> tuple[Granted, ...]:
-    known = {each.permission: each for each in GRANTABLE[kind]}
-    if not names <= known.keys():
-        raise BadQuery(f"there is no right {min(names - known.keys())[:80]!r}")
-    return tuple(known[name] for name in known if name in names)
-
-
-def _days(form: Form) -> int | None:
-    """Raises `BadQuery`."""
-    if form.days and form.days not in LIVES:
-        raise BadQuery("choose how long it lives")
-    return int(form.days) if form.days else None
+    return Form(held_grants(permits_of(robot), project), robot.name, robot.description, "")

@@ -5,6 +5,7 @@ Names of repositories have slashes, and none of their parts is a mere dash: so w
 
 from dataclasses import dataclass
 
+from registry.ui.accounts import AccountScreens
 from registry.ui.activity import ActivityScreens
 from registry.ui.artifacts import ArtifactScreens
 from registry.ui.assets import Assets
@@ -13,7 +14,8 @@ from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
 from registry.ui.files import FileScreens
 from registry.ui.labels import LabelScreens
-from registry.ui.projects import MemberScreens, ProjectScreens
+from registry.ui.members import MemberScreens
+from registry.ui.projects import ProjectScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.searches import SearchScreens
@@ -24,7 +26,8 @@ from registry.ui.storage import StorageScreens
 from registry.ui.system import SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
-from registry.ui.users import AccountScreens, UserScreens
+from registry.ui.tokens import TokenScreens
+from registry.ui.users import UserScreens
 from registry.ui.webhooks import WebhookScreens
 from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
 
@@ -55,6 +58,7 @@ class Screens:
     storage: StorageScreens
     users: UserScreens
     accounts: AccountScreens
+    tokens: TokenScreens
 
 
 def on(method: str, path: str, handler: Handler, *, needs: Needs, hashes: bool = False) -> Rule:
@@ -210,15 +214,38 @@ def _repositories(to: Screens) -> list[Rule]:
 
 def _users(to: Screens) -> list[Rule]:
     user, may_make, may_delete = "/users/{user_id}", InSystem("user:create"), InSystem("user:delete")
+    may_update, role = InSystem("user:update"), "/users/{user_id}/members/{member_id}"
     return [
         on("GET", "/users", to.users.index, needs=InSystem("user:list")),
         on("GET", "/new-user", to.users.new, needs=may_make),
         on("POST", "/new-user", to.users.create, needs=may_make, hashes=True),
-        on("POST", f"{user}/admin", to.users.set_admin, needs=InSystem("user:update")),
+        on("GET", user, to.users.get, needs=InSystem("user:read")),
+        on("POST", user, to.users.save, needs=may_update),
+        on("POST", f"{user}/password", to.users.set_password, needs=may_update, hashes=True),
+        on("POST", f"{user}/admin", to.users.set_admin, needs=may_update),
+        on("POST", f"{user}/disabled", to.users.set_disabled, needs=may_update),
+        on("POST", f"{user}/members", to.users.add_role, needs=may_update),
+        on("POST", role, to.users.set_role, needs=may_update),
+        on("POST", f"{role}/remove", to.users.remove_role, needs=may_update),
+        on("POST", f"{user}/tokens/{{token_id}}/revoke", to.users.revoke_token, needs=may_update),
+        on("POST", f"{user}/sessions/end", to.users.end_sessions, needs=may_update),
+        on("POST", f"{user}/sessions/{{session_id}}/end", to.users.end_session, needs=may_update),
         on("GET", f"{user}/delete", to.users.ask_delete, needs=may_delete),
         on("POST", f"{user}/delete", to.users.delete, needs=may_delete),
+        *_account(to),
+    ]
+
+
+def _account(to: Screens) -> list[Rule]:
+    return [
         on("GET", "/account", to.accounts.get, needs=Entry.ACCOUNT),
+        on("POST", "/account", to.accounts.save, needs=Entry.ACCOUNT),
         on("POST", "/account/password", to.accounts.set_password, needs=Entry.ACCOUNT, hashes=True),
+        on("POST", "/account/secret", to.accounts.make_secret, needs=Entry.ACCOUNT, hashes=True),
+        on("GET", "/account/tokens/new", to.tokens.new, needs=Entry.ACCOUNT),
+        on("POST", "/account/tokens/new", to.tokens.create, needs=Entry.ACCOUNT),
+        on("POST", "/account/tokens/{token_id}/revoke", to.tokens.revoke, needs=Entry.ACCOUNT),
+        on("POST", "/account/sessions/end", to.accounts.revoke_others, needs=Entry.ACCOUNT),
         on("POST", "/account/sessions/{session_id}/end", to.accounts.revoke, needs=Entry.ACCOUNT),
     ]
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from storage.metadata.database import insert_row, put
 from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.management_tables import user_groups
-from storage.metadata.tables import members, users
+from storage.metadata.tables import members, projects, users
 
 
 def put_role(tx: Connection, project_id: int, user_id: int, role: int) -> None:
@@ -54,6 +54,31 @@ def find(tx: Connection, project_id: int, member: int | str) -> Membership | Non
     is_it = members.c.id == member if isinstance(member, int) else users.c.name == member
     row = tx.execute(_MEMBERSHIPS.where(members.c.project_id == project_id, is_it)).one_or_none()
     return Membership(*row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMembership:
+    """The role of an account in a project."""
+
+    id: int
+    project: str
+    role: int
+
+
+def list_of_user(tx: Connection, user_id: int) -> list[OwnMembership]:
+    """Those of an account itself, and not by its groups, by the names of the projects."""
+    chosen = select(members.c.id, projects.c.name, members.c.role).join(projects, projects.c.id == members.c.project_id)
+    own = chosen.where(members.c.user_id == user_id).order_by(projects.c.name)
+    return [OwnMembership(*row) for row in tx.execute(own)]
+
+
+def list_led_alone(tx: Connection, user_id: int, role: int) -> list[tuple[int, str]]:
+    """Numbers and names of the projects in which the account has the role, and nobody else has it."""
+    other = members.alias("other")
+    another = (other.c.project_id == members.c.project_id) & (other.c.role == role) & (other.c.id != members.c.id)
+    chosen = select(projects.c.id, projects.c.name).join(members, members.c.project_id == projects.c.id)
+    alone = chosen.where(members.c.user_id == user_id, members.c.role == role, ~exists().where(another))
+    return [(number, name) for number, name in tx.execute(alone.order_by(projects.c.name))]
 
 
 def is_member(tx: Connection, project_id: int, *, user_id: int | None = None, group_id: int | None = None) -> bool:

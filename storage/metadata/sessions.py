@@ -59,6 +59,12 @@ def remove(tx: Connection, session_id: int, *, user_id: int | None = None) -> bo
     return tx.execute(own if user_id is None else own.where(sessions.c.user_id == user_id)).rowcount == 1
 
 
+def remove_others(tx: Connection, user_id: int, kept: int | None) -> int:
+    """All of somebody but the one of that number; tells how many."""
+    own = delete(sessions).where(sessions.c.user_id == user_id)
+    return tx.execute(own if kept is None else own.where(sessions.c.id != kept)).rowcount
+
+
 def remove_by_hash(tx: Connection, secret_hash: str) -> None:
     tx.execute(delete(sessions).where(sessions.c.secret_hash == secret_hash))
 

@@ -80,8 +80,10 @@ SCREENS = {
     "run": "/ui/storage/runs/1",
     "users": "/ui/users",
     "new-user": "/ui/new-user",
+    "user": "/ui/users/2",
     "delete-user": "/ui/users/3/delete",
     "account": "/ui/account",
+    "new-token": "/ui/account/tokens/new",
     "not-found": "/ui/projects/nowhere",
 }
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -103,6 +105,9 @@ def fill(registry: Registry) -> None:
         assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
 
     add_robots(registry)
+    bounds = [{"kind": "project", "namespace": "*", "access": [{"resource": "repository", "action": "pull"}]}]
+    for token in ({"name": "laptop", "duration": 5}, {"name": "backup", "duration": -1, "permissions": bounds}):
+        assert registry.client("admin").post("/api/v2.0/users/current/tokens", json=token).status_code == 201
     registry.push_image("team/old/name", "1")
     assert registry.client("admin").delete("/api/v2.0/projects/team/repositories/old%252Fname").status_code == 200
     dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
