@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from auth import setup, throttle
 from auth.access import Actor
 from auth.basic import BadCredentials, Credentials
-from auth.passwords import PasswordChecker, hash_password, is_outdated
+from auth.passwords import PasswordChecker, can_be_right, hash_password, is_outdated
 from auth.secrets import hash_secret, is_fast, is_secret, is_token
 from auth.throttle import USUAL, Patience
 from auth.tokens import BadToken, Claims, TokenIssuer
@@ -24,13 +25,28 @@ ROBOT_PREFIX = "robot$"
 _USE_IS_NOTED_EVERY_MS = 5 * 60 * 1000
 
 
+class Directory(Protocol):
+    """A system elsewhere that knows the passwords of people."""
+
+    def is_asked(self, tx: Transaction) -> bool:
+        """Whether people sign in with it now."""
+
+    def admit(self, credentials: Credentials) -> UserRecord | None:
+        """The account of whoever has that name and password there, made if need be. Raises errors of its own where it
+        cannot tell.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Who somebody says to be. Without an actor the claim is false, whatever the secret."""
+    """Who somebody says to be. Without an actor the claim is false, whatever the secret, unless the directory knows
+    better, which is asked for the name `elsewhere`.
+    """
 
     key: str
     stored_hash: str | None
     actor: Actor | None
+    elsewhere: str | None = None
 
 
 def robot_prefix(tx: Transaction) -> str:
@@ -46,6 +62,11 @@ def subject_of(actor: Actor) -> tuple[str, int]:
     if actor.user is None:
         return NOBODY, 0
     return f"key:{actor.key.id}" if actor.key else str(actor.user.id), actor.user.credential_version
+
+
+def _key(user: UserRecord) -> str:
+    """By which a password is remembered: that of another version is another one."""
+    return f"{user.id}:{user.credential_version}"
 
 
 class Throttled(Exception):
@@ -67,12 +88,14 @@ class Accounts:
         *,
         patience: Patience = USUAL,
         clock: Callable[[], int] = now_ms,
+        directory: Directory | None = None,
     ) -> None:
         self._database = database
         self._checker = checker
         self._issuer = issuer
         self._patience = patience
         self._clock = clock
+        self._directory = directory
         self._renewing = threading.Lock()
 
     def sign_in(self, credentials: Credentials, address: str) -> Actor:
@@ -80,7 +103,8 @@ class Accounts:
         token, or a robot.
 
         Raises `BadCredentials` alike for a wrong secret and for an unknown or disabled account, `Throttled` after too
-        many of them, and `TooBusy` when more passwords wait for their check than is sensible.
+        many of them, and `TooBusy` when more passwords wait for their check than is sensible; and what the directory
+        raises where one is asked.
         """
         with self._database.read() as tx:
             claim = self._claim(tx, credentials)
@@ -90,12 +114,26 @@ class Accounts:
             return claim.actor
         if wait > 0:
             raise Throttled(-(-wait // 1000))
-        is_right = self._is_right(claim, credentials.password)
-        if not claim.actor or not is_right:
+        actor = self._checked(claim, credentials)
+        if actor is None:
             self._record_failure(credentials.username, address)
             raise BadCredentials("incorrect username or password")
-        self._note(claim, credentials, address, failed_before=failed_before)
-        return claim.actor
+        self._note(actor, credentials, address, failed_before=failed_before)
+        return actor
+
+    def _checked(self, claim: _Claim, credentials: Credentials) -> Actor | None:
+        if self._directory and claim.elsewhere:
+            return self._told(self._directory, replace(credentials, username=claim.elsewhere), claim.actor)
+        is_right = self._is_right(claim, credentials.password)
+        return claim.actor if is_right else None
+
+    def _told(self, directory: Directory, credentials: Credentials, claimed: Actor | None) -> Actor | None:
+        """Whoever the directory says it is, which is nobody else than the account of that name, where there is one."""
+        user = directory.admit(credentials) if can_be_right(credentials.password) else None
+        if user is None or (claimed and claimed.user_id != user.id):
+            return None
+        self._checker.remember(_key(user), credentials.password)
+        return Actor(user)
 
     def by_token(self, token: str) -> Actor:
         """Whoever an access token speaks for, bounded by what it grants. Raises `BadToken`, also for one that is void:
@@ -122,10 +160,18 @@ class Accounts:
             return _Claim(key, robot.secret_hash, Actor(robot=robot, display=credentials.username))
         user = users.find_by_login(tx, credentials.username)
         if user is None or user.is_disabled:
-            return _Claim(f"?{credentials.username}", None, None)
+            is_elsewhere = user is None and not is_token(credentials.password) and self._asks_elsewhere(tx)
+            name = credentials.username if is_elsewhere else None
+            return _Claim(f"?{credentials.username}", None, None, elsewhere=name)
         if is_token(credentials.password):
             return self._claim_by_key(tx, user, credentials.password)
-        return _Claim(f"{user.id}:{user.credential_version}", user.password_hash, Actor(user))
+        if user.source != "ldap":
+            return _Claim(_key(user), user.password_hash, Actor(user))
+        is_elsewhere = self._asks_elsewhere(tx)
+        return _Claim(_key(user), None, Actor(user) if is_elsewhere else None, user.name if is_elsewhere else None)
+
+    def _asks_elsewhere(self, tx: Transaction) -> bool:
+        return self._directory is not None and self._directory.is_asked(tx)
 
     def _claim_by_key(self, tx: Transaction, user: UserRecord, secret: str) -> _Claim:
         found = access_tokens.find_by_hash(tx, hash_secret(secret))
@@ -139,15 +185,14 @@ class Accounts:
             return claim.stored_hash is not None and is_secret(secret, claim.stored_hash)
         return self._checker.check(claim.key, secret, claim.stored_hash)
 
-    def _note(self, claim: _Claim, credentials: Credentials, address: str, *, failed_before: bool) -> None:
+    def _note(self, actor: Actor, credentials: Credentials, address: str, *, failed_before: bool) -> None:
         """What a successful sign-in leaves behind."""
         if failed_before:
             with self._database.write() as tx:
                 throttle.forget_failures(tx, credentials.username, address)
-        actor = claim.actor
-        if actor and actor.key:
+        if actor.key:
             self._mark_used(actor.key)
-        elif actor and actor.user:
+        elif actor.user:
             self._note_password(actor.user, credentials.password)
 
     def _note_password(self, user: UserRecord, password: str) -> None:

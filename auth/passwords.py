@@ -77,7 +77,7 @@ def is_weak(password: str) -> bool:
 
 def check_possible(password: str) -> None:
     """Raise `WeakPassword` for a text with which nobody could ever sign in."""
-    if not password or not _can_be_right(password):
+    if not password or not can_be_right(password):
         raise WeakPassword(f"a password has 1 to {MAX_LENGTH} characters, and none that a client cannot send")
 
 
@@ -158,7 +158,7 @@ class PasswordChecker:
         an account that does not exist or may not sign in: False then, after the work of a real check, so that the time
         tells nobody which accounts there are. Raises `TooBusy`.
         """
-        if not _can_be_right(password):
+        if not can_be_right(password):
             return False
         fingerprint = self._fingerprint(key, password)
         job = fingerprint, stored_hash or self._dummy
@@ -175,11 +175,16 @@ class PasswordChecker:
 
     def is_remembered(self, key: str, password: str) -> bool:
         """Whether `check` found this password right within the last minute; takes microseconds."""
-        if not _can_be_right(password):
+        if not can_be_right(password):
             return False
         fingerprint = self._fingerprint(key, password)
         with self._lock:
             return self._recalls(fingerprint)
+
+    def remember(self, key: str, password: str) -> None:
+        """Take a password for right that was checked elsewhere, for as long as one that was checked here."""
+        with self._lock:
+            self._remember(self._fingerprint(key, password))
 
     def _fingerprint(self, key: str, password: str) -> bytes:
         # The password has no NUL, so the last one always separates the two.
@@ -224,7 +229,7 @@ class PasswordChecker:
         self._remembered[fingerprint] = now + REMEMBER_SECONDS
 
 
-def _can_be_right(password: str) -> bool:
+def can_be_right(password: str) -> bool:
     """False for what is nobody's password, before any work is spent on it; such texts also have no hash."""
     if len(password) > MAX_LENGTH or "\0" in password:
         return False

@@ -30,8 +30,10 @@ from registry.core.files import Files
 from registry.core.identity import must_be_ours
 from registry.core.keys import Keys
 from registry.core.layers import Layers
+from registry.core.ldap import LdapSignIn
 from registry.core.manifests import Manifests
 from registry.core.natures import fill_in
+from registry.core.outsiders import Outsiders
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
@@ -54,7 +56,7 @@ from registry.observe import Observer
 from registry.oci.names import DEFAULT_PROJECT
 from registry.origins import Origin
 from registry.pages import open_pages, screens
-from registry.parts import Parts
+from registry.parts import Parts, sign_in_reach
 from registry.places import open_database, open_storage, places, storage_url
 from registry.routes import Endpoints, rules
 from registry.ui.rules import page_rules
@@ -161,6 +163,7 @@ def _parts(config: Config) -> Parts:
     database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
     keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
     issuer = TokenIssuer(keys.current(), reload=keys.current)
+    ldap = LdapSignIn(database, Outsiders(database), sign_in_reach(config).resolve)
     blobs = Blobs(database, store, access)
     layers = Layers(database, blobs)
     return Parts(
@@ -171,7 +174,8 @@ def _parts(config: Config) -> Parts:
         Origin(config.public_url, config.trusted_proxies),
         access,
         issuer,
-        Accounts(database, PasswordChecker(), issuer, patience=patience(config)),
+        ldap,
+        Accounts(database, PasswordChecker(), issuer, patience=patience(config), directory=ldap),
         Projects(database, store, quota=config.quota_bytes, access=access),
         Pulls(database),
         cleaning_rules(config),

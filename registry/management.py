@@ -11,6 +11,7 @@ from registry.api.groups import GroupEndpoints
 from registry.api.icons import IconEndpoints
 from registry.api.immutable_rules import ImmutableRuleEndpoints
 from registry.api.labels import LabelEndpoints
+from registry.api.ldap import LdapEndpoints
 from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
 from registry.api.oidc import OidcEndpoints
@@ -56,7 +57,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
     people = People(database)
     oidc = parts.oidc
     settings = parts.settings
-    project_settings, memberships = ProjectSettings(database), Memberships(database)
+    project_settings, memberships = ProjectSettings(database), Memberships(database, parts.ldap)
     artifacts = parts.artifacts
     return ManagementEndpoints(
         documents=documents,
@@ -64,7 +65,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
         projects=ProjectEndpoints(parts.projects, parts.new_projects, project_settings, memberships),
         metadatas=MetadataEndpoints(project_settings),
         members=MemberEndpoints(memberships),
-        groups=GroupEndpoints(Groups(database)),
+        groups=GroupEndpoints(Groups(database, parts.ldap)),
         quotas=QuotaEndpoints(ProjectQuotas(database)),
         audit=AuditEndpoints(Audit(database, parts.access)),
         robots=RobotEndpoints(robots, parts.gate),
@@ -77,6 +78,7 @@ def management(parts: Parts, documents: DocumentEndpoints) -> ManagementEndpoint
         users=UserEndpoints(people, parts.sign_ins, parts.gate, parts.browsers),
         browsers=BrowserEndpoints(parts.sign_ins, parts.browsers, parts.origin, people, oidc),
         oidc=OidcEndpoints(oidc, parts.sign_ins, parts.browsers, parts.origin),
+        ldap=LdapEndpoints(parts.ldap),
         access_tokens=AccessTokenEndpoints(AccessTokens(database), parts.sessions),
         settings=SettingEndpoints(settings),
         allowlists=AllowlistEndpoints(Allowlists(database)),

@@ -78,7 +78,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         projects=ProjectScreens(
             pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database), days=parts.days
         ),
-        members=MemberScreens(pages, Memberships(database)),
+        members=MemberScreens(pages, Memberships(database, parts.ldap)),
         activity=ActivityScreens(pages, audit),
         robots=RobotScreens(pages, Robots(database)),
         labels=LabelScreens(pages, Labels(database), artifacts),

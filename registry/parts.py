@@ -16,6 +16,7 @@ from registry.core.days import Days
 from registry.core.files import Files
 from registry.core.gate import Gate
 from registry.core.layers import Layers
+from registry.core.ldap import LdapSignIn
 from registry.core.new_projects import NewProjects
 from registry.core.oidc import OidcSignIn
 from registry.core.outsiders import Outsiders
@@ -48,6 +49,7 @@ class Parts:
     origin: Origin
     access: Access
     issuer: TokenIssuer
+    ldap: LdapSignIn
     accounts: Accounts
     projects: Projects
     pulls: Pulls

@@ -100,6 +100,8 @@ PLACES = [
     ("cryptography", ["auth/tokens.py"]),
     ("prometheus_client", ["registry/metrics.py"]),
     ("bcrypt", ["auth/passwords.py"]),
+    ("ldap3", ["auth/ldap_directory.py"]),
+    ("httpx", ["auth/provider_calls.py", "registry/testing/"]),
     ("boto3", ["storage/s3*.py"]),
     ("botocore", ["storage/s3*.py"]),
 ]

@@ -52,7 +52,7 @@ class GroupEndpoints:
         listing = parse_listing(call.request.query_params)
         dn, name = call.query("ldap_group_dn"), call.query("group_name")
         filters = [
-            *([Filter("ldapgroupdn", "exact", (dn,))] if dn else []),
+            *([Filter("dnkey", "exact", (Wish("", GroupKind.LDAP, dn).key,))] if dn else []),
             *([Filter("groupname", "contains", (name,))] if name else []),
         ]
         found, total = self._groups.page(listing.narrowed(*filters))

@@ -54,6 +54,7 @@ QUERY: Mapping[str, tuple[Mapping[str, object], str]] = {
     "entityname": (_TEXT, "The name of a member."),
     "ldap_group_dn": (_TEXT, "A distinguished name."),
     "group_name": (_TEXT, "A part of the name."),
+    "groupdn": (_TEXT, "The distinguished name of a group of the directory."),
     "groupname": (_TEXT, "A part of the name."),
     "reference": (_TEXT, "What has the quota: `project`."),
     "reference_id": (_TEXT, "The number of what has the quota."),

@@ -17,6 +17,7 @@ from registry.api.groups import GroupEndpoints
 from registry.api.icons import IconEndpoints
 from registry.api.immutable_rules import ImmutableRuleEndpoints
 from registry.api.labels import LabelEndpoints
+from registry.api.ldap import LdapEndpoints
 from registry.api.members import MemberEndpoints
 from registry.api.metadatas import MetadataEndpoints
 from registry.api.oidc import OidcEndpoints
@@ -61,6 +62,7 @@ class ManagementEndpoints:
     users: UserEndpoints
     browsers: BrowserEndpoints
     oidc: OidcEndpoints
+    ldap: LdapEndpoints
     access_tokens: AccessTokenEndpoints
     settings: SettingEndpoints
     allowlists: AllowlistEndpoints
@@ -92,6 +94,7 @@ def management_rules(to: ManagementEndpoints) -> list[Rule]:
         *_webhooks(to),
         *_queues(to.queues),
         *_users(to),
+        *_ldap(to.ldap),
         *_access_tokens(to),
         *_repositories(to),
         *_artifacts(to),
@@ -276,6 +279,15 @@ def _users(to: ManagementEndpoints) -> list[Rule]:
         on("PUT", f"{user}/sysadmin", to.users.put_sysadmin, needs=InSystem("user:update")),
         on("PUT", f"{user}/password", to.users.put_password, needs=OfObject("user:update")),
         on("PUT", f"{user}/cli_secret", to.users.put_cli_secret, needs=OfObject("user:update")),
+    ]
+
+
+def _ldap(to: LdapEndpoints) -> list[Rule]:
+    return [
+        on("POST", "/ldap/ping", to.ping, needs=InSystem("configuration:read")),
+        on("GET", "/ldap/users/search", to.people, needs=InSystem("ldap-user:list")),
+        on("POST", "/ldap/users/import", to.import_people, needs=InSystem("ldap-user:create")),
+        on("GET", "/ldap/groups/search", to.groups, needs=InSystem("ldap-user:list")),
     ]
 
 

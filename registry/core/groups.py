@@ -1,9 +1,13 @@
 """Groups of people, as LDAP or OpenID Connect tell them, or an administrator names them beforehand."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Protocol
 
 from auth.access import Actor
+from auth.distinguished_names import BadName, normal_dn
 from registry.core import audit
 from registry.core.filters import filtered
 from registry.errors import BadQuery, Conflict, NotFound
@@ -31,12 +35,37 @@ class Wish:
     kind: int
     ldap_dn: str = ""
 
+    @property
+    def key(self) -> str:
+        """By which an LDAP group is known, however its name is written. Raises `BadQuery`."""
+        try:
+            return normal_dn(self.ldap_dn) if self.ldap_dn else ""
+        except BadName as error:
+            raise BadQuery(f"bad request: {error}") from None
+
+    def must_be_sound(self) -> None:
+        """Raises `BadQuery` for what can be no group."""
+        if self.kind not in tuple(GroupKind):
+            raise BadQuery("bad request: group_type must be 1 (LDAP), 2 (HTTP) or 3 (OIDC)")
+        if (self.kind == GroupKind.LDAP) != bool(self.key):
+            raise BadQuery("bad request: ldap_group_dn belongs to LDAP groups, and each of them has one")
+        if not 1 <= len(self.name) <= _NAME_LIMIT or not self.name.isprintable():
+            raise BadQuery(f"bad request: the name of a group has 1 to {_NAME_LIMIT} printable characters")
+
+
+class Namer(Protocol):
+    """Who knows groups elsewhere."""
+
+    def named(self, wish: Wish) -> Wish:
+        """The group as it is called there. Raises `NotFound` where there is no such group."""
+
 
 class Groups:
     """What is done to them is on record."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, namer: Namer) -> None:
         self._database = database
+        self._namer = namer
 
     def page(self, listing: Listing) -> tuple[list[GroupRecord], int]:
         """A page of the groups, and how many there are. Raises `BadQuery`."""
@@ -49,9 +78,10 @@ class Groups:
             return must_exist(tx, group_id)
 
     def create(self, actor: Actor, wish: Wish) -> GroupRecord:
-        """Raises `BadQuery`, `Conflict`."""
+        """Raises `BadQuery`, `Conflict`, `NotFound`."""
+        wish = self._namer.named(wish)
         with self._database.write() as tx:
-            if groups.find(tx, wish.kind, wish.name, wish.ldap_dn):
+            if groups.find(tx, wish.kind, wish.name, wish.key):
                 raise Conflict(f"user group {wish.name or wish.ldap_dn} already exists")
             made = get_or_add(tx, wish)
             audit.record(tx, actor, operation="create", resource_type="user-group", resource=made.name)
@@ -61,7 +91,7 @@ class Groups:
         """Raises `NotFound`, `BadQuery`, `Conflict`."""
         with self._database.write() as tx:
             group = must_exist(tx, group_id)
-            _must_be_sound(Wish(name, group.kind, group.ldap_dn))
+            Wish(name, group.kind, group.ldap_dn).must_be_sound()
             other = None if group.ldap_dn else groups.find(tx, group.kind, name)
             if other and other.id != group_id:
                 raise Conflict(f"user group {name} already exists")
@@ -78,9 +108,19 @@ class Groups:
 
 def get_or_add(tx: Transaction, wish: Wish) -> GroupRecord:
     """The group that is meant, which may have been unknown till now. Raises `BadQuery`."""
-    name = wish.name or wish.ldap_dn[:_NAME_LIMIT]
-    _must_be_sound(Wish(name, wish.kind, wish.ldap_dn))
-    return groups.find(tx, wish.kind, name, wish.ldap_dn) or groups.add(tx, wish.kind, name, wish.ldap_dn)
+    named = Wish(wish.name or wish.ldap_dn[:_NAME_LIMIT], wish.kind, wish.ldap_dn)
+    named.must_be_sound()
+    found = groups.find(tx, named.kind, named.name, named.key)
+    return found or groups.add(tx, named.kind, named.name, named.ldap_dn, named.key)
+
+
+def get_or_add_sound(tx: Transaction, wishes: Iterable[Wish]) -> list[GroupRecord]:
+    """Likewise for several that somebody else tells; what can be no group here is left out."""
+    found = []
+    for wish in wishes:
+        with suppress(BadQuery):
+            found.append(get_or_add(tx, wish))
+    return found
 
 
 def must_exist(tx: Transaction, group_id: int) -> GroupRecord:
@@ -89,12 +129,3 @@ def must_exist(tx: Transaction, group_id: int) -> GroupRecord:
     if group is None:
         raise NotFound(f"user group {group_id} not found")
     return group
-
-
-def _must_be_sound(wish: Wish) -> None:
-    if wish.kind not in tuple(GroupKind):
-        raise BadQuery("bad request: group_type must be 1 (LDAP), 2 (HTTP) or 3 (OIDC)")
-    if (wish.kind == GroupKind.LDAP) != bool(wish.ldap_dn):
-        raise BadQuery("bad request: ldap_group_dn belongs to LDAP groups, and each of them has one")
-    if not 1 <= len(wish.name) <= _NAME_LIMIT or not wish.name.isprintable() or not wish.ldap_dn.isprintable():
-        raise BadQuery(f"bad request: the name of a group has 1 to {_NAME_LIMIT} printable characters")

@@ -1,5 +1,7 @@
 """Memberships: who has which role in a project."""
 
+from typing import Protocol
+
 from auth.access import Actor
 from auth.roles import Role
 from registry.core import audit, groups, people
@@ -13,14 +15,23 @@ from storage.metadata.projects import ProjectRecord
 from storage.metadata.users import UserRecord
 
 
+class Directory(groups.Namer, Protocol):
+    """Who knows people and groups elsewhere."""
+
+    def bring(self, name: str) -> None:
+        """Make the account of somebody who is known there and not here yet; others are left as they are."""
+
+
 class Memberships:
     """Gives and takes roles, of users and of groups; each takes effect with the next request, and is on record.
 
-    Members are given by the numbers of their memberships, and users also by their names.
+    Members are given by the numbers of their memberships, and users also by their names. With a directory, users and
+    groups may be named that nobody but that knows yet.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, directory: Directory | None = None) -> None:
         self._database = database
+        self._directory = directory
 
     def page(self, project_id: int, listing: Listing) -> tuple[list[Membership], int]:
         """A page of a project's members, and how many there are. Raises `BadQuery`."""
@@ -59,6 +70,8 @@ class Memberships:
         Raises `NotFound`, `BadQuery` for a number that is no role, and `Conflict`.
         """
         _must_be_role(role)
+        if self._directory and isinstance(user, str):
+            self._directory.bring(user)
         with self._database.write() as tx:
             found = people.must_exist(tx, user)
             if members.is_member(tx, project.id, user_id=found.id):
@@ -70,6 +83,8 @@ class Memberships:
     def add_group(self, actor: Actor, project: ProjectRecord, group: int | groups.Wish, role: int) -> int:
         """Likewise for a group, which may have been unknown till now, unless it is numbered."""
         _must_be_role(role)
+        if self._directory and not isinstance(group, int):
+            group = self._directory.named(group)
         with self._database.write() as tx:
             found = groups.must_exist(tx, group) if isinstance(group, int) else groups.get_or_add(tx, group)
             if members.is_member(tx, project.id, group_id=found.id):

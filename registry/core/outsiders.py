@@ -6,7 +6,7 @@ from typing import Literal
 
 from auth.access import Actor
 from registry.core import audit
-from registry.core.groups import Wish, get_or_add
+from registry.core.groups import Wish, get_or_add_sound
 from registry.core.people import must_be_free
 from registry.core.users import must_be_username, must_not_be_last_admin
 from registry.errors import Conflict, Unauthorized
@@ -56,7 +56,7 @@ class Outsiders:
                 raise Unauthorized("the account is disabled")
             self._refresh(tx, known, outsider)
             if outsider.groups is not None:
-                held = {get_or_add(tx, each).id for each in outsider.groups}
+                held = {group.id for group in get_or_add_sound(tx, outsider.groups)}
                 groups.put_user(tx, known.id, held)
             if outsider.is_admin is not None:
                 _set_standing(tx, known, is_admin=outsider.is_admin)

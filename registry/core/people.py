@@ -135,11 +135,13 @@ class People:
             _note(tx, actor, user, "system administrator" if admin else "no system administrator")
 
     def set_password(self, actor: Actor, who: int | str, password: str) -> UserRecord:
-        """Every token issued before is void from now on. Raises `NotFound`, and `RequestInvalid` for a password that is
-        weak or the same as before.
+        """Every token issued before is void from now on. Raises `NotFound`; `Denied` where a directory knows it; and
+        `RequestInvalid` for one that is weak or the same as before.
         """
         password_hash = hash_new(password)
         before = self.get(who)
+        if before.source == "ldap":
+            raise Denied(f"the password of '{before.name}' is that of the LDAP directory: it can only be changed there")
         if before.password_hash and verify_password(password, before.password_hash):
             raise RequestInvalid("New password is identical to old password")
         with self._database.write() as tx:

@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from auth.distinguished_names import BadName, normal_dn
+from auth.ldap import LdapAddress, is_attribute
+
 Value = str | int | bool
 Check = Callable[[object], Value]
 
@@ -82,6 +85,32 @@ def endpoint(value: object) -> str:
     text = any_text(value)
     if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
         raise ValueError("an address that begins with https:// or http://")
+    return text
+
+
+def directory(value: object) -> str:
+    """The address of an LDAP server."""
+    text = any_text(value)
+    if text:
+        LdapAddress.parse(text)
+    return text
+
+
+def distinguished_name(value: object) -> str:
+    """Of an entry in an LDAP directory."""
+    text = any_text(value)
+    try:
+        _ = text and normal_dn(text)
+    except BadName:
+        raise ValueError("a distinguished name, such as dc=example,dc=com") from None
+    return text
+
+
+def attribute(value: object) -> str:
+    """The name of one in an LDAP directory."""
+    text = any_text(value)
+    if text and not is_attribute(text):
+        raise ValueError("the name of an attribute, such as uid")
     return text
 
 

@@ -26,6 +26,7 @@ _FIELDS = {
     "group_name": Field(user_groups.c.name),
     "group_type": Field(user_groups.c.kind, "number"),
     "ldap_group_dn": Field(user_groups.c.ldap_dn),
+    "dn_key": Field(user_groups.c.dn_key),
 }
 
 
@@ -40,15 +41,15 @@ def find_by_id(tx: Connection, group_id: int) -> GroupRecord | None:
     return GroupRecord(*row) if row else None
 
 
-def find(tx: Connection, kind: int, name: str, ldap_dn: str = "") -> GroupRecord | None:
-    """An LDAP group by its distinguished name, and another one by its name."""
-    known = user_groups.c.ldap_dn == ldap_dn if ldap_dn else user_groups.c.name == name
+def find(tx: Connection, kind: int, name: str, dn_key: str = "") -> GroupRecord | None:
+    """An LDAP group by the one spelling of its distinguished name, and another one by its name."""
+    known = user_groups.c.dn_key == dn_key if dn_key else user_groups.c.name == name
     row = tx.execute(select(*_COLUMNS).where(user_groups.c.kind == kind, known).limit(1)).one_or_none()
     return GroupRecord(*row) if row else None
 
 
-def add(tx: Connection, kind: int, name: str, ldap_dn: str = "") -> GroupRecord:
-    values = {"kind": kind, "name": name, "ldap_dn": ldap_dn}
+def add(tx: Connection, kind: int, name: str, ldap_dn: str = "", dn_key: str = "") -> GroupRecord:
+    values = {"kind": kind, "name": name, "ldap_dn": ldap_dn, "dn_key": dn_key}
     return GroupRecord(insert_row(tx, user_groups, values), name, kind, ldap_dn)
 
 

@@ -12,6 +12,8 @@ user_groups = Table(
     Column("name", Name, nullable=False),
     Column("kind", Integer, nullable=False),
     Column("ldap_dn", Name, nullable=False, server_default=EMPTY),
+    # The one spelling of the distinguished name, by which it is known however somebody writes it.
+    Column("dn_key", Name, nullable=False, server_default=EMPTY),
     UniqueConstraint("kind", "name", "ldap_dn"),
     sqlite_autoincrement=True,
 )

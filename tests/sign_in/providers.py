@@ -35,7 +35,7 @@ def oidc_server(redirect_uri: str, people: Mapping[str, object]) -> Iterator[Oid
     node = shutil.which("node", path=f"{TOOLS / 'bin'}:{SEARCH_PATH}")
     if node is None or not (_PACKAGES / "node_modules" / "oidc-provider").exists():
         miss("an OpenID provider")
-    port = _free_port()
+    port = free_port()
     command = [str(node), str(Path(__file__).with_name("provider.mjs")), str(port), SECRET, redirect_uri]
     process = subprocess.Popen(
         [*command, json.dumps(people)],
@@ -80,7 +80,7 @@ def _filled_in(browser: httpx.Client, page: httpx.Response, name: str) -> httpx.
     return browser.post(urljoin(str(page.url), html.unescape(action[1])), data={**hidden, **given})
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
