@@ -90,15 +90,31 @@ def generate_password() -> str:
 
 
 def hash_password(password: str) -> str:
-    """The salted argon2id hash, in PHC string form; meant to be slow."""
-    return str(_CONTEXT.hash(password))
+    """The salted argon2id hash, in PHC string form; meant to be slow. Raises `TooBusy` where there is no memory."""
+    try:
+        return str(_CONTEXT.hash(password))
+    except ValueError as error:
+        raise _without_hash(error) from None
 
 
 def verify_password(password: str, stored_hash: str) -> bool:
-    """Whether the hash is that of the password; as slow as hashing. A text that is no hash raises `ValueError`."""
+    """Whether the hash is that of the password; as slow as hashing.
+
+    A text that is no hash raises `ValueError`, and `TooBusy` is raised where there is no memory for it at the moment.
+    """
     if is_outdated(stored_hash):
         return _verify_bcrypt(password.encode(), stored_hash.encode())
-    return bool(_CONTEXT.verify(password, stored_hash))
+    try:
+        return bool(_CONTEXT.verify(password, stored_hash))
+    except ValueError as error:
+        raise _without_hash(error) from None
+
+
+def _without_hash(error: ValueError) -> Exception:
+    """The error as the log may have it: passlib's message has the whole hash."""
+    if "Memory allocation error" in str(error):
+        return TooBusy("there is no memory to check a password; try again in a few seconds")
+    return ValueError("the text is no password hash that can be checked")
 
 
 def is_outdated(stored_hash: str) -> bool:

@@ -1,9 +1,13 @@
 """Passwords: the policy, the hash, and a checker that stays calm in a crowd."""
 
+import subprocess
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +24,7 @@ from auth.passwords import (
     verify_password,
 )
 
+ROOT = Path(__file__).parents[2]
 RIGHT = "Correct1horse"
 HARBORS_SENTENCE = (
     "the password or secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, "
@@ -140,8 +145,32 @@ def test_a_hash_is_salted_argon2id_with_the_parameters_promised(stored: str) -> 
 
 def test_a_hash_that_is_damaged_is_an_error_and_not_a_wrong_password(checker: PasswordChecker) -> None:
     for _ in range(2):
-        with pytest.raises(ValueError, match="hash could not be identified"):
+        with pytest.raises(ValueError, match="no password hash"):
             checker.check("17:3", RIGHT, "damaged")
+
+
+def test_no_error_tells_the_hash(stored: str) -> None:
+    parameters, _, rest = stored.rpartition("$")
+    with pytest.raises(ValueError, match="no password hash") as error:
+        verify_password(RIGHT, f"{parameters}${rest[:-1]}")
+    assert rest[:20] not in "".join(traceback.format_exception(error.value))
+
+
+def test_no_memory_for_a_hash_is_told_as_too_much_at_once(stored: str) -> None:
+    program = f"""
+import resource
+from auth.passwords import TooBusy, hash_password, verify_password
+hash_password({RIGHT!r})
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (8 << 20), resource.RLIM_INFINITY))
+for work in (lambda: hash_password({RIGHT!r}), lambda: verify_password({RIGHT!r}, {stored!r})):
+    try:
+        work()
+    except TooBusy as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "there is no memory to check a password; try again in a few seconds\n" * 2
 
 
 def test_a_right_password_is_right_and_a_wrong_one_is_wrong(checker: PasswordChecker, stored: str) -> None:
@@ -235,7 +264,7 @@ def test_an_error_in_a_shared_check_reaches_everybody_and_the_next_check_starts_
     verifier.gate.set()
     assert all(isinstance(check.exception(), ValueError) for check in checks)
     before = len(verifier.asked)
-    with pytest.raises(ValueError, match="hash could not be identified"):
+    with pytest.raises(ValueError, match="no password hash"):
         checker.check("17:3", RIGHT, "damaged")
     assert len(verifier.asked) == before + 1
 
