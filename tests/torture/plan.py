@@ -81,7 +81,17 @@ CHECKS = (
             "auth/test_key_rings.py",
         ),
     ),
-    Check(12, "rights that were taken away", ("http/test_revocation.py", "cluster/test_nodes.py::test_token_and")),
+    Check(
+        12,
+        "rights that were taken away",
+        (
+            "http/test_revocation.py",
+            "auth/test_permits.py",
+            "api/test_access_tokens.py::test_revoked",
+            "api/test_sessions.py::test_password_that_changes",
+            "cluster/test_nodes.py::test_token_and",
+        ),
+    ),
     Check(13, "injection into queries", ("security/test_injection.py",)),
     Check(
         14,
@@ -118,10 +128,16 @@ CHECKS = (
             "security/test_processes.py::test_server_connects",
             "security/test_headers.py::test_addresses",
             "core/test_outgoing.py",
+            "sign_in/test_oidc.py::test_provider_inside",
         ),
         lacks="replication, proxies of other registries",
     ),
-    Check(29, "credentials for other registries", lacks="replication, proxies of other registries"),
+    Check(
+        29,
+        "credentials for other servers",
+        ("core/test_outgoing.py::test_request_is_sent_as_it_is", "auth/test_oidc.py::test_secret"),
+        lacks="replication, proxies of other registries",
+    ),
     Check(30, "poisoned caches of other registries", lacks="proxies of other registries"),
     Check(31, "races for a quota", ("http/test_quotas.py", "core/test_quotas.py", "core/test_quota_model.py")),
     Check(
@@ -190,6 +206,7 @@ CHECKS = (
             "storage/metadata/test_database.py",
             "storage/metadata/test_postgres.py",
             "http/test_postgres.py",
+            "cluster/test_faults.py::test_service_that_dies",
         ),
     ),
     Check(
@@ -203,7 +220,15 @@ CHECKS = (
     Check(
         50,
         "limits of the machine",
-        ("torture/test_surroundings.py", "security/test_processes.py", "cli/test_serve.py"),
+        (
+            "torture/test_surroundings.py",
+            "security/test_processes.py",
+            "security/test_connections.py::test_process",
+            "cli/test_serve.py",
+            "core/test_identity.py",
+            "storage/test_disk.py::test_files_and_folders",
+            "auth/test_passwords.py::test_no_memory",
+        ),
     ),
     Check(51, "manifests that name each other", ("security/test_diamonds.py",)),
     Check(
