@@ -23,6 +23,7 @@ from storage.metadata.users import UserRecord
 SESSION_COOKIE = "sid"
 PROOF_COOKIE = "_gorilla_csrf"
 PROOF_HEADER = "X-Harbor-CSRF-Token"
+NEWCOMER_COOKIE = "oidc_newcomer"
 NO_RENEWAL_HEADER = "X-Harbor-No-Session-Renewal"
 PROOF_FIELD = "proof"
 GIVEN_PROOF, _SEED = "cove.proof", "cove.proof_seed"

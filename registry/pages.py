@@ -42,7 +42,7 @@ from registry.ui.rules import Screens
 from registry.ui.searches import SearchScreens
 from registry.ui.settings import SettingScreens
 from registry.ui.setups import SetupScreens
-from registry.ui.sign_in import SignInScreens
+from registry.ui.sign_in import NewcomerScreens, SignInScreens
 from registry.ui.storage import StorageScreens
 from registry.ui.system import GivenSetting, SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
@@ -73,7 +73,8 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         settings=SettingScreens(pages, parts.settings),
         system=SystemScreens(pages, parts.overviews, given_settings(parts.config), workers=parts.config.workers),
         searches=SearchScreens(pages, Searches(database, access)),
-        sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers),
+        sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers, parts.oidc),
+        newcomers=NewcomerScreens(pages, parts.sign_ins, parts.browsers, parts.oidc),
         setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),
         projects=ProjectScreens(
             pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database), days=parts.days

@@ -295,6 +295,12 @@ def is_page(path: str) -> bool:
     return path == PAGES or path.startswith(f"{PAGES}/")
 
 
+def _is_for_reader(request: Request) -> bool:
+    """Whether an OpenID provider has sent somebody here who would see the answer."""
+    path, accepted = request.scope["path"], request.headers.get("accept", "")
+    return request.method == "GET" and path.startswith("/c/oidc/") and "text/html" in accepted
+
+
 def _project(request: Request) -> int | str:
     """The number of the project that a path names, or its name. An address with a number means that, unless a header
     says otherwise.
@@ -394,7 +400,7 @@ class Errors:
     def respond(self, request: Request, error: RegistryError) -> Response:
         """The JSON of the distribution spec, section "Error Codes", and for 401 the challenge."""
         headers = dict(error.headers)
-        if is_page(request.scope["path"]):
+        if is_page(request.scope["path"]) or _is_for_reader(request):
             return self._show(request, error)
         if is_managing(request.scope["path"]):
             return json_response({"errors": management_entries(error)}, error.status, headers)

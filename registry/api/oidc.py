@@ -7,17 +7,17 @@ from starlette.responses import RedirectResponse, Response
 
 from registry.api.answers import Model, done
 from registry.api.bodies import parse_body
-from registry.browsers import Browsers, SignIns
+from registry.browsers import NEWCOMER_COOKIE, Browsers, SignIns
 from registry.contracts import FORM, answers
 from registry.core.oidc import ATTEMPT_SECONDS, Arrival, OidcSignIn
 from registry.errors import BadQuery
 from registry.forms import field_of, parse_form
 from registry.origins import Origin
-from registry.web import Call
+from registry.web import PAGES, Call
 from storage.metadata.users import UserRecord
 
-ONBOARDING_PAGE = "/oidc-onboard"
-_ATTEMPT_COOKIE, _NEWCOMER_COOKIE = "oidc_attempt", "oidc_newcomer"
+ONBOARDING_PAGE = f"{PAGES}/oidc-onboard"
+_ATTEMPT_COOKIE = "oidc_attempt"
 
 
 class Ping(Model, kw_only=True):
@@ -58,7 +58,7 @@ class OidcEndpoints:
         if arrival.user:
             self._remember(request, response, arrival.user)
         else:
-            self._browsers.give(request, response, _NEWCOMER_COOKIE, arrival.newcomer, seconds=ATTEMPT_SECONDS)
+            self._browsers.give(request, response, NEWCOMER_COOKIE, arrival.newcomer, seconds=ATTEMPT_SECONDS)
         return response
 
     @answers(takes=FORM, refuses=(401, 403, 409))
@@ -67,9 +67,9 @@ class OidcEndpoints:
         request = call.request
         self._browsers.must_be_asked_for_here(request)
         name = field_of(parse_form(call.body), "username")
-        arrival = self._oidc.onboard(request.cookies.get(_NEWCOMER_COOKIE, ""), name)
+        arrival = self._oidc.onboard(request.cookies.get(NEWCOMER_COOKIE, ""), name)
         response = done()
-        self._browsers.give(request, response, _NEWCOMER_COOKIE, "", seconds=0)
+        self._browsers.give(request, response, NEWCOMER_COOKIE, "", seconds=0)
         if arrival.user:
             self._remember(request, response, arrival.user)
         return response

@@ -36,6 +36,14 @@ class _Newcomer(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """The name of the provider, which may be empty, and whether it comes before passwords."""
+
+    name: str
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """Where somebody wants to go who came from the provider: the user, or, sealed, whoever has yet to choose a name,
     with one that may do.
@@ -56,10 +64,12 @@ class OidcSignIn:
         self._outsiders = outsiders
         self._resolve = resolve
 
-    def offered(self) -> str | None:
-        """The name of the provider, which may be empty; None where people do not sign in with one."""
+    def offer(self) -> Offer | None:
+        """What the sign-in page offers; None where people do not sign in with a provider."""
         with self._database.read() as tx:
-            return settings.read_text(tx, "oidc_name") if settings.read_text(tx, "auth_mode") == MODE else None
+            if settings.read_text(tx, "auth_mode") != MODE:
+                return None
+            return Offer(settings.read_text(tx, "oidc_name"), settings.read_flag(tx, "primary_auth_mode"))
 
     def begin(self, base: str, target: str) -> tuple[str, str]:
         """Where to send a browser, and what it has to bring back. Raises `PreconditionFailed`, `BadQuery`."""

@@ -24,7 +24,7 @@ from registry.ui import charts, texts
 from registry.ui.assets import Assets
 from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
 from registry.ui.places import ADMIN_MENU, MENU, Page
-from registry.web import PAGES, Call
+from registry.web import PAGES, Call, is_page
 from storage.metadata.users import UserRecord
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class Pages:
 
     def fail(self, request: Request, error: RegistryError) -> Response:
         """The page of an error; who is not signed in gets to where that is done, and back."""
-        if isinstance(error, Unauthorized) and request.scope["path"] != SIGN_IN:
+        path = request.scope["path"]
+        if isinstance(error, Unauthorized) and is_page(path) and path != SIGN_IN:
             here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             address = f"{SIGN_IN}?{urlencode({'next': here if request.method == 'GET' else PAGES + '/'})}"
             if request.headers.get("hx-request"):

@@ -21,7 +21,7 @@ from registry.ui.robots import RobotScreens
 from registry.ui.searches import SearchScreens
 from registry.ui.settings import SettingScreens
 from registry.ui.setups import SetupScreens
-from registry.ui.sign_in import SignInScreens
+from registry.ui.sign_in import NewcomerScreens, SignInScreens
 from registry.ui.storage import StorageScreens
 from registry.ui.system import SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
@@ -41,6 +41,7 @@ class Screens:
     settings: SettingScreens
     system: SystemScreens
     sign_in: SignInScreens
+    newcomers: NewcomerScreens
     setups: SetupScreens
     projects: ProjectScreens
     members: MemberScreens
@@ -73,6 +74,8 @@ def page_rules(to: Screens) -> list[Rule]:
         on("GET", "/static/{name}", to.assets.get, needs=Entry.ANYBODY),
         on("GET", "/sign-in", to.sign_in.get, needs=Entry.GUEST),
         on("POST", "/sign-in", to.sign_in.post, needs=Entry.ANYBODY, hashes=True),
+        on("GET", "/oidc-onboard", to.newcomers.get, needs=Entry.ANYBODY),
+        on("POST", "/oidc-onboard", to.newcomers.post, needs=Entry.ANYBODY),
         on("GET", "/setup", to.setups.get, needs=Entry.ANYBODY),
         on("POST", "/setup", to.setups.post, needs=Entry.ANYBODY, hashes=True),
         on("POST", "/sign-out", to.sign_in.out, needs=Entry.ANYBODY),

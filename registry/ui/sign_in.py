@@ -2,8 +2,9 @@
 
 from starlette.responses import RedirectResponse, Response
 
-from registry.browsers import Browsers, SignIns
-from registry.errors import Unauthorized
+from registry.browsers import NEWCOMER_COOKIE, Browsers, SignIns
+from registry.core.oidc import OidcSignIn
+from registry.errors import Conflict, RequestInvalid, Unauthorized
 from registry.ui.languages import LANGUAGE_COOKIE, LANGUAGES, marked
 from registry.ui.pages import KEYS, KEYS_COOKIE, SIGN_IN, THEME_COOKIE, THEMES, Pages
 from registry.web import PAGES, Call
@@ -12,10 +13,11 @@ HOME = f"{PAGES}/"
 
 
 class SignInScreens:
-    def __init__(self, pages: Pages, sign_ins: SignIns, browsers: Browsers) -> None:
+    def __init__(self, pages: Pages, sign_ins: SignIns, browsers: Browsers, oidc: OidcSignIn) -> None:
         self._pages = pages
         self._sign_ins = sign_ins
         self._browsers = browsers
+        self._oidc = oidc
 
     def get(self, call: Call) -> Response:
         if not call.actor.is_anonymous:
@@ -55,8 +57,43 @@ class SignInScreens:
         return response
 
     def _form(self, call: Call, after: str, *, name: str = "", error: str = "") -> Response:
-        status = 401 if error else 200
-        return self._pages.show(call, "sign_in.html", status, next=after, name=name, error=error)
+        values = {"next": after, "name": name, "error": error, "offer": self._oidc.offer()}
+        return self._pages.show(call, "sign_in.html", 401 if error else 200, **values)
+
+
+class NewcomerScreens:
+    """Where people choose a name who have come from an OpenID provider for the first time."""
+
+    def __init__(self, pages: Pages, sign_ins: SignIns, browsers: Browsers, oidc: OidcSignIn) -> None:
+        self._pages = pages
+        self._sign_ins = sign_ins
+        self._browsers = browsers
+        self._oidc = oidc
+
+    def get(self, call: Call) -> Response:
+        return self._form(call, call.query("username") or "")
+
+    def post(self, call: Call) -> Response:
+        request = call.request
+        self._browsers.must_be_asked_for_here(request)
+        name = call.form("name")
+        try:
+            arrival = self._oidc.onboard(request.cookies.get(NEWCOMER_COOKIE, ""), name)
+        except Conflict:
+            return self._form(call, name, marked("There is a user with this name or address already."))
+        except RequestInvalid as error:
+            return self._form(call, name, marked("The account was not made:"), error.message)
+        except Unauthorized:
+            return self._pages.go(call, SIGN_IN, marked("That took too long: sign in once more."))
+        response = self._pages.go(call, arrival.target)
+        self._browsers.give(request, response, NEWCOMER_COOKIE, "", seconds=0)
+        if arrival.user:
+            self._browsers.remember(request, response, self._sign_ins.begin(request, arrival.user))
+        return response
+
+    def _form(self, call: Call, name: str, error: str = "", detail: str = "") -> Response:
+        status = 422 if error else 200
+        return self._pages.show(call, "newcomer.html", status, name=name, error=error, detail=detail)
 
 
 def _next(wanted: str | None) -> str:

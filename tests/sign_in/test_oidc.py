@@ -1,5 +1,6 @@
 """Signing in with a real OpenID provider: accounts, names, groups, standing, and what is refused."""
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_network
 
@@ -17,6 +18,7 @@ PEOPLE = {
     "bob": {"email": "pat@example.com", "email_verified": False, "groups": ["crew"]},
     "eve": {"preferred_username": "pat"},
     "odd": {"preferred_username": "a,b"},
+    "kim": {},
 }
 
 
@@ -119,7 +121,7 @@ def test_docker_signs_in_with_the_secret_that_its_owner_has_chosen(registry: Reg
 def test_newcomer_chooses_a_name_where_names_are_not_given(registry: Registry, provider: OidcServer) -> None:
     configure(registry, oidc_auto_onboard=False)
     browser, response = arrive(registry, "new", "/c/oidc/login?redirect_url=/x")
-    assert response.headers["location"] == "/oidc-onboard?username=new&redirect_url=%2Fx"
+    assert response.headers["location"] == "/ui/oidc-onboard?username=new&redirect_url=%2Fx"
     assert browser.get("/api/v2.0/users/current").status_code == 401
     told = {CODE: browser.post("/c/oidc/onboard").headers[CODE]}
 
@@ -132,6 +134,37 @@ def test_newcomer_chooses_a_name_where_names_are_not_given(registry: Registry, p
     known, response = arrive(registry, "new")
     assert (response.headers["location"], current(known)["username"]) == ("/", "newcomer")
     configure(registry, oidc_auto_onboard=True)
+
+
+def test_page_offers_the_provider_and_newcomers_choose_a_name_there(registry: Registry, provider: OidcServer) -> None:
+    page = registry.client().get("/ui/sign-in?next=/ui/projects?q=a")
+    assert 'href="/c/oidc/login?redirect_url=/ui/projects%3Fq%3Da"' in page.text
+    assert "Sign in with the tests&#39;" in page.text
+    configure(registry, oidc_auto_onboard=False, primary_auth_mode=True)
+    assert "<summary>With a password</summary>" in registry.client().get("/ui/sign-in").text
+    browser, response = arrive(registry, "kim", "/c/oidc/login?redirect_url=/ui/projects")
+    address = response.headers["location"]
+    page = browser.get(address)
+    assert 'name="name" value="kim"' in page.text
+    proof = re.findall(r'name="proof" value="([^"]+)"', page.text)[0]
+
+    def choose(name: str, proof: str = proof) -> httpx.Response:
+        return browser.post("/ui/oidc-onboard", data={"name": name, "proof": proof})
+
+    assert [choose(name).status_code for name in ("pat", "a,b", "")] == [422, 422, 422]
+    assert choose("kim", "other").status_code == 403
+    chosen = choose("kim")
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/ui/projects")
+    assert current(browser)["username"] == "kim"
+    proof = re.findall(r'name="proof" value="([^"]+)"', browser.get("/ui/account").text)[0]
+    assert choose("kim2", proof).headers["location"] == "/ui/sign-in"
+    configure(registry, oidc_auto_onboard=True, primary_auth_mode=False)
+
+
+def test_browser_sees_a_page_where_it_is_not_let_in(registry: Registry, provider: OidcServer) -> None:
+    response = registry.client().get("/c/oidc/callback", headers={"Accept": "text/html"})
+    assert (response.status_code, response.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "try again" in response.text
 
 
 def test_nobody_is_let_in_by_the_name_of_another_account(registry: Registry, provider: OidcServer) -> None:
@@ -225,5 +258,6 @@ def test_provider_that_does_not_answer_is_told(registry: Registry, provider: Oid
 
 def test_registry_without_a_provider_sends_nobody_away(registry: Registry, provider: OidcServer) -> None:
     configure(registry, auth_mode="db_auth")
+    assert "/c/oidc/login" not in registry.client().get("/ui/sign-in").text
     assert registry.client().get("/c/oidc/login").status_code == 412
     configure(registry, auth_mode="oidc_auth")

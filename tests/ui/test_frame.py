@@ -132,6 +132,8 @@ def test_row_without_a_need_is_open_to_all_and_named_here() -> None:
         "GET /ui",
         "GET /ui/static/{name}",
         "POST /ui/sign-in",
+        "GET /ui/oidc-onboard",
+        "POST /ui/oidc-onboard",
         "GET /ui/setup",
         "POST /ui/setup",
         "POST /ui/sign-out",
