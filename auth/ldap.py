@@ -34,7 +34,7 @@ class LdapAddress:
         """
         match = _ADDRESS.fullmatch(text.strip())
         port = int(match[3]) if match and match[3] else 0
-        if match is None or port > 65535:
+        if match is None or port > 65535 or (match[3] and not port):
             raise ValueError("an address such as ldaps://ldap.example, ldap://host:389 or ldap+starttls://host")
         usual = Security.TLS if port == _TLS_PORT else Security.NONE
         security = Security(match[1]) if match[1] else usual

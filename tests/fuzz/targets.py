@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from starlette.requests import Request
 
 from auth.basic import BadCredentials, parse_basic
+from auth.distinguished_names import BadName, is_below, normal_dn
+from auth.ldap import LdapAddress
 from auth.scope import MAX_SCOPES, BadScope, format_scope, parse_scopes
 from auth.tokens import BadToken, SigningKey, TokenIssuer
 from registry.api.queries import MOST, parse_listing
@@ -231,6 +233,21 @@ def packages(content: bytes) -> None:
     assert is_list("var/lib/dpkg/status")
 
 
+def distinguished_name(content: bytes) -> None:
+    """The first line is a name, and the second another; each has one spelling, which stays where it was."""
+    one, _, other = content.decode("utf-8", "replace").partition("\n")
+    normal, base = normal_dn(one), normal_dn(other) if other else ""
+    assert normal_dn(normal) == normal
+    assert is_below(one, other) == is_below(normal, base)
+
+
+def directory(content: bytes) -> None:
+    """The address of an LDAP directory."""
+    place = LdapAddress.parse(content.decode("utf-8", "replace"))
+    assert place.host
+    assert 1 <= place.port <= 65535
+
+
 def project(content: bytes) -> None:
     name = parse_project(text(content))
     assert RepositoryName.parse(f"{name}/a").project == name
@@ -253,6 +270,8 @@ def _sealed(content: bytes) -> bytes:
 
 TARGETS: dict[str, Target] = {
     "project": Target(project, (NameInvalid,)),
+    "distinguished-name": Target(distinguished_name, (BadName,)),
+    "directory": Target(directory, (ValueError,)),
     "repository": Target(repository, (NameInvalid,)),
     "reference": Target(reference, (DigestInvalid, TagInvalid)),
     "tag": Target(tag, (TagInvalid,)),

@@ -16,7 +16,7 @@ ROWS = [
         " VALUES (1, 'pat', 'hash', 0, 0, 1, 1)"
     ),
     "INSERT INTO projects (id, name, is_public, created_at) VALUES (1, 'team', 0, 1), (2, 'other', 0, 1)",
-    "INSERT INTO user_groups VALUES (1, 'crew', 1, '')",
+    "INSERT INTO user_groups VALUES (1, 'crew', 1, '', '')",
     "INSERT INTO group_members VALUES (1, 1)",
     "INSERT INTO members VALUES (1, 1, 1, NULL, 1)",
     "INSERT INTO robots VALUES (1, 1, 'ci', '', 'hash', 1, -1, NULL, 0, '[]', 'user', 1, 1, 1)",
