@@ -25,6 +25,7 @@ class Command:
 COMMANDS = {
     "serve": Command("registry.commands.serve", "Run the registry."),
     "health": Command("registry.commands.health", "Ask the server of this machine whether it is ready."),
+    "tls": Command("registry.commands.tls", "Make certificates."),
     "user": Command("registry.commands.users", "Add, list and change accounts."),
     "token": Command("registry.commands.tokens", "Add, list and revoke access tokens of people."),
     "project": Command("registry.commands.projects", "Add, list and change projects."),

@@ -97,7 +97,7 @@ PLACES = [
     ("click", ["registry/cli.py", "registry/commands/"]),
     ("jwt", ["auth/tokens.py", "auth/oidc.py"]),
     ("passlib", ["auth/passwords.py"]),
-    ("cryptography", ["auth/tokens.py"]),
+    ("cryptography", ["auth/tokens.py", "registry/authorities.py"]),
     ("prometheus_client", ["registry/metrics.py"]),
     ("bcrypt", ["auth/passwords.py"]),
     ("ldap3", ["auth/ldap_directory.py"]),
