@@ -59,14 +59,14 @@ def make_authority(now: datetime) -> Pair:
 
 def issue(authority: Pair, names: Sequence[str], now: datetime, days: int) -> Pair:
     """A certificate of a server with these names and addresses. Raises `AuthorityError`."""
-    issuer, issuer_key = _opened(authority)
+    named, (issuer, issuer_key) = [_general(name) for name in names], _opened(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     built = _certificate(subject, issuer.subject, key.public_key(), now, days)
     built = built.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     built = built.add_extension(_usage(signs_certificates=False), critical=True)
     built = built.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    built = built.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+    built = built.add_extension(x509.SubjectAlternativeName(named), critical=False)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return _signed(built.add_extension(identifier, critical=False), key, issuer_key)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -44,8 +45,8 @@ def address(authority: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ]
     with ExitStack() as stack:
         server = start(stack, log, ("--host", NAME, *options), {"admin_password": password_of("admin")})
-        credentials = ("admin", password_of("admin"))
-        with httpx.Client(base_url=server.url, verify=str(authority), auth=credentials, timeout=60) as client:
+        credentials, trusting = ("admin", password_of("admin")), ssl.create_default_context(cafile=str(authority))
+        with httpx.Client(base_url=server.url, verify=trusting, auth=credentials, timeout=60) as client:
             push(client)
         yield server.url.removeprefix("https://")
 
