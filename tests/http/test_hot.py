@@ -293,10 +293,13 @@ def test_new_image_leaves_the_answers_of_others_alone(image: Image, made: Made) 
     assert is_hot(image.http, image.by_tag, made)
 
 
-def test_rotation_of_keys_has_the_answer_made_anew(image: Image, made: Made) -> None:
-    heat(image.http, image.by_tag, made)
-    Keys(image.registry.database, token_seconds=1800, refreshable=False).rotate(revoke=True)
-    assert not is_hot(image.http, image.by_tag, made)
+def test_rotation_of_keys_has_the_answer_made_anew(tmp_path: Path, made: Made) -> None:
+    """At a server of its own: until it looks again, it signs by the key that is revoked."""
+    with running(Config(data=tmp_path / "data", admin_password=PASSWORD)) as registry:
+        image = Image(registry)
+        heat(image.http, image.by_tag, made)
+        Keys(registry.database, token_seconds=1800, refreshable=False).rotate(revoke=True)
+        assert not is_hot(image.http, image.by_tag, made)
 
 
 def test_change_that_is_rolled_back_changes_no_generation(image: Image, made: Made) -> None:
