@@ -11,7 +11,7 @@ from tests.storage.metadata import fresh
 from tests.storage.postgres_server import PostgresServer, postgres_server
 from tests.storage.s3_server import ENVIRONMENT, S3Server, s3_server
 
-SERVERS = {"s3", "postgres"}
+SERVERS = {"s3", "postgres", "services"}  # names of fixtures, and what cases are called that use them
 
 # How long an example takes tells of the machine, and not of the code.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
