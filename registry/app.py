@@ -2,7 +2,7 @@
 
 import asyncio
 import ctypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -57,8 +57,11 @@ from registry.oci.names import DEFAULT_PROJECT
 from registry.origins import Origin
 from registry.pages import open_pages, screens
 from registry.parts import Parts, sign_in_reach
+from registry.passes import Passes
 from registry.places import open_database, open_storage, places, storage_url
 from registry.routes import Endpoints, rules
+from registry.straight import Straight
+from registry.threads import Threads, run
 from registry.ui.rules import page_rules
 from registry.v2.base import BaseEndpoints
 from registry.v2.blobs import BlobEndpoints
@@ -66,7 +69,7 @@ from registry.v2.lists import ListEndpoints
 from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
-from registry.web import Door, Errors, Rule, Threads, run
+from registry.web import Door, Errors, Rule
 from registry.work import workers
 from storage.clock import now_ms
 from storage.metadata import projects as project_rows
@@ -189,7 +192,8 @@ def create(config: Config) -> ASGIApp:
     parts, threads = _parts(config), Threads()
     pages = open_pages(parts)
     metrics = Metrics(parts.database)
-    door = Door(parts.callers, parts.browsers, parts.gate, parts.origin, threads)
+    passes = Passes(_generation(parts.database))
+    door = Door(parts.callers, parts.browsers, parts.gate, parts.origin, passes=passes, threads=threads)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -212,8 +216,15 @@ def create(config: Config) -> ASGIApp:
         ManagementRoutes(door, [rule for rule in table if rule.is_managing]),
         *(door.route(rule) for rule in page_rules(screens(parts, pages))),
     ]
-    observer = Observer(_starlette(routes, Errors(parts.origin, pages.fail), lifespan), metrics, parts.pulls)
+    errors = Errors(parts.origin, pages.fail)
+    own = [rule for rule in table if not rule.is_managing]
+    observer = Observer(Straight(door, own, errors, _starlette(routes, errors, lifespan)), metrics, parts.pulls)
     return _with_hot_path(observer, parts.database)
+
+
+def _generation(database: Database) -> Callable[[], int | None]:
+    watch = database.watch()
+    return watch.generation if watch else lambda: None
 
 
 def _with_hot_path(observer: Observer, database: Database) -> ASGIApp:

@@ -41,6 +41,7 @@ from registry.errors import RegistryError, RequestInvalid, Unavailable
 from registry.headers import EVERYWHERE
 from registry.heads import HeadTooLarge, TargetTooLong, origin_form
 from registry.hot import HotPath
+from registry.threads import WHOLE
 
 
 class RequestTooSlow(RegistryError):
@@ -263,6 +264,8 @@ class Guard(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._awaiting = "request"
         self._undelivered = 0
+        if not self.expect_100_continue:  # or whoever reads the body would say to go on before the request is let in
+            cast("dict[str, Any]", self.scope)[WHOLE] = True
         super().on_message_complete()
 
     # Answers

@@ -26,29 +26,32 @@ class Endpoints:
     lists: ListEndpoints
 
 
-def on(method: str, path: str, handler: Handler, *, needs: Needs, repeatable: bool = False) -> Rule:
-    return Rule(method, path, handler, needs, repeatable)
+def on(method: str, path: str, handler: Handler, *, needs: Needs, **more: bool) -> Rule:
+    return Rule(method, path, handler, needs, **more)
 
 
 def rules(to: Endpoints) -> list[Rule]:
     """The rows, the more special of two that match first."""
     manifest = "/v2/{name:path}/manifests/{reference}"
     blob = "/v2/{name:path}/blobs/{digest}"
-    upload = "/v2/{name:path}/blobs/uploads/{upload}"
+    uploads = "/v2/{name:path}/blobs/uploads"
+    upload = f"{uploads}/{{upload}}"
     return [
         on("GET", "/healthz", to.base.health, needs=Entry.ANYBODY),
         on("GET", "/readyz", to.base.ready, needs=Entry.ANYBODY),
         on("GET", "/metrics", to.base.metrics, needs=Entry.ANYBODY),
         on("GET", TOKEN_PATH, to.tokens.get, needs=Entry.ANYBODY),
-        on("POST", TOKEN_PATH, to.tokens.post, needs=Entry.ANYBODY),
+        on("POST", TOKEN_PATH, to.tokens.post, needs=Entry.ANYBODY, hashes=True),
         on("GET", "/v2/", to.base.ping, needs=Entry.AUTHENTICATED),  # end-1
         on("GET", "/v2", to.base.ping, needs=Entry.AUTHENTICATED),
         on("GET", "/v2/_catalog", to.lists.catalog, needs=Action.CATALOG),
-        on("POST", "/v2/{name:path}/blobs/uploads/", to.uploads.post, needs=Action.PUSH),  # end-4a, end-4b, end-11
-        on("POST", "/v2/{name:path}/blobs/uploads", to.uploads.post, needs=Action.PUSH),
+        on(
+            "POST", "/v2/{name:path}/blobs/uploads/", to.uploads.post, needs=Action.PUSH, stores=True
+        ),  # end-4a, end-4b, end-11
+        on("POST", uploads, to.uploads.post, needs=Action.PUSH, stores=True),
         on("GET", upload, to.uploads.get, needs=Action.PUSH),  # end-13
-        on("PATCH", upload, to.uploads.patch, needs=Action.PUSH),  # end-5
-        on("PUT", upload, to.uploads.put, needs=Action.PUSH),  # end-6
+        on("PATCH", upload, to.uploads.patch, needs=Action.PUSH, stores=True),  # end-5
+        on("PUT", upload, to.uploads.put, needs=Action.PUSH, stores=True),  # end-6
         on("DELETE", upload, to.uploads.delete, needs=Action.PUSH),  # end-14
         on("HEAD", blob, to.blobs.head, needs=Action.PULL),  # end-2
         on("GET", blob, to.blobs.get, needs=Action.PULL, repeatable=True),  # end-2

@@ -5,16 +5,16 @@ what it needs, and gets a `Call` that has passed that check. Permissions never l
 decided on the project that the name in it leads to.
 """
 
-import asyncio
 import inspect
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -49,6 +49,8 @@ from registry.forms import field_of, parse_form
 from registry.hot import GOOD_UNTIL
 from registry.oci.names import RepositoryName
 from registry.origins import Origin
+from registry.passes import Pass, Passes
+from registry.threads import WHOLE, Threads, at_once, run, to_the_end
 from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
 from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
 from storage.metadata.projects import ProjectRecord
@@ -60,8 +62,6 @@ _WITH_BODY = ("POST", "PUT", "PATCH")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 PAGES = "/ui"
 _ENCODED_SEPARATORS = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
-
-Result = TypeVar("Result")
 
 
 class Entry(StrEnum):
@@ -161,13 +161,14 @@ class Call:
         return self.request.headers.get(name)
 
 
-Handler = Callable[[Call], Response | Awaitable[Response]]
+Handler = Callable[[Call], Response | Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A row of the route table. An answer is `repeatable` when it depends on nothing but the request and what pulls see
-    in the records, and leaves nothing behind: see `registry.hot`. With `hashes` the handler itself hashes a password.
+    in the records, and leaves nothing behind: see `registry.hot`. With `hashes` the handler itself hashes a password,
+    with `stores` it writes to the store of blobs.
     """
 
     method: str
@@ -176,6 +177,7 @@ class Rule:
     needs: Needs
     repeatable: bool = False
     hashes: bool = False
+    stores: bool = False
 
     @property
     def is_managing(self) -> bool:
@@ -191,10 +193,13 @@ class Rule:
 class Door:
     """Turns the rows of the route table into routes, each of which first checks what its row needs."""
 
-    def __init__(self, callers: Callers, browsers: Browsers, gate: Gate, origin: Origin, threads: "Threads") -> None:
+    def __init__(
+        self, callers: Callers, browsers: Browsers, gate: Gate, origin: Origin, *, passes: Passes, threads: Threads
+    ) -> None:
         self._callers = callers
         self._browsers = browsers
         self._gate = gate
+        self._passes = passes
         self._origin = origin
         self._threads = threads
 
@@ -210,8 +215,10 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             request.scope.update({"cove.route": rule.path, "cove.client": self._origin.client(request)})
-            hashes = rule.hashes or _has_password(request)
-            threads = self._threads.passwords if hashes else self._threads.general
+            threads = self._threads_for(rule, request)
+            if is_async and request.scope.get(WHOLE):
+                await request.body()  # which keeps it for the handler, and has nothing to wait for
+                return await to_the_end(threads, self._answer, rule, request, b"")
             if is_async:
                 call = await run(threads, self._admit, rule, request)
                 response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
@@ -222,11 +229,17 @@ class Door:
 
         return endpoint
 
+    def _threads_for(self, rule: Rule, request: Request) -> Executor:
+        if rule.hashes or _has_password(request):
+            return self._threads.passwords
+        return self._threads.uploads if rule.stores else self._threads.general
+
     def _answer(self, rule: Rule, request: Request, body: bytes) -> Response:
         fields = parse_form(body) if rule.is_page else {}
         request.scope[GIVEN_PROOF] = field_of(fields, PROOF_FIELD)
         call = replace(self._admit(rule, request), body=body, fields=fields)
-        response: Response = rule.handler(call)  # type: ignore[assignment]  # it is no coroutine function
+        answer = rule.handler(call)
+        response = answer if isinstance(answer, Response) else at_once(answer)
         if call.actor.session_id is not None and PROOF_HEADER not in response.headers:
             self._browsers.tell_code(request, response)
         return response
@@ -243,15 +256,30 @@ class Door:
             return self._admit_to_manage(needs, self._callers.identify_browser(request), request)
         if not isinstance(needs, Action):
             return Call(request, self._authenticated(request))
-        name = None if needs is Action.CATALOG else _repository_name(request)
+        if needs is Action.CATALOG:
+            return Call(request, self._identify(request, needs, None))
+        entered = self._pass(request, needs)
+        if rule.repeatable:
+            request.scope[GOOD_UNTIL] = entered.actor.good_until
+        return Call(request, entered.actor, entered.repository)
+
+    def _pass(self, request: Request, needs: Action) -> Pass:
+        name, credentials = _repository_name(request), ",".join(request.headers.getlist("authorization"))
+        entered = self._passes.enter(needs, name, credentials, partial(self._enter, request, needs, name))
+        if entered.actor.name:
+            request.scope["cove.user"] = entered.actor.name
+        return entered
+
+    def _enter(self, request: Request, needs: Action, name: RepositoryName) -> Pass:
+        actor = self._identify(request, needs, name)
+        return Pass(actor, self._gate.enter(actor, needs, name))
+
+    def _identify(self, request: Request, needs: Action, name: RepositoryName | None) -> Actor:
         try:
-            actor = self._callers.identify(request)
+            return self._callers.identify(request)
         except Unauthorized as error:
             error.scope = scope_for(needs, name)
             raise
-        if rule.repeatable:
-            request.scope[GOOD_UNTIL] = actor.good_until
-        return Call(request, actor, self._gate.enter(actor, needs, name) if name else None)
 
     def _admit_to_page(self, needs: Needs, request: Request) -> Call:
         actor = self._callers.identify_page(request)
@@ -342,28 +370,6 @@ def _repository_name(request: Request) -> RepositoryName:
     if _ENCODED_SEPARATORS.search(request.scope.get("raw_path") or b""):
         raise NameInvalid("a name cannot contain encoded separators")
     return RepositoryName.parse(request.path_params["name"])
-
-
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """Where blocking work runs. Whoever checks passwords waits for slow hashes, and whoever uploads waits for a store
-    that may be slow: neither must keep others waiting.
-    """
-
-    general: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove"))
-    uploads: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove-upload"))
-    passwords: Executor = field(default_factory=lambda: ThreadPoolExecutor(40, "cove-password"))
-
-    def close(self) -> None:
-        """Wait for what is running, and take nothing more."""
-        self.general.shutdown()
-        self.uploads.shutdown()
-        self.passwords.shutdown()
-
-
-def run(threads: Executor, work: Callable[..., Result], *arguments: Any) -> "asyncio.Future[Result]":
-    """Do blocking work in a thread. Cancelling the waiting does not stop the thread: see `streams.to_the_end`."""
-    return asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
 
 _TRANSLATIONS: dict[type[Exception], Callable[[Exception], RegistryError]] = {

@@ -141,12 +141,16 @@ class Uploads:
         Raises `BlobTooLarge`, and `QuotaExceeded` when the project can never take so much; the session has ended then.
         """
         with _plainly(), ExitStack() as on_error:
-            claimed = self._claim(self.find(actor, repository, upload_id))
-            on_error.callback(claimed.release)
-            writer = self._store.open_staged(self.find(actor, repository, upload_id).staged)
-            on_error.callback(writer.close)
-            # What was found before is stale: only from here on nobody else moves the session.
             record = self.find(actor, repository, upload_id)
+            claimed = self._claim(record)
+            on_error.callback(claimed.release)
+            if not self._store.excludes_writers:
+                record = self.find(actor, repository, upload_id)
+            writer = self._store.open_staged(record.staged)
+            on_error.callback(writer.close)
+            # Only from here on nobody else moves the session.
+            if self._store.excludes_writers:
+                record = self.find(actor, repository, upload_id)
             _must_continue(record, first_byte)
             writer.start_at(record.size)
             on_error.pop_all()

@@ -9,10 +9,11 @@ from registry.core.blobs import Blobs, OpenBlob
 from registry.errors import RangeNotSatisfiable
 from registry.oci.names import parse_digest
 from registry.oci.ranges import Slice, parse_range
+from registry.threads import Threads
 from registry.v2.conditions import etag, is_unchanged, may_range, not_modified
 from registry.v2.redirects import can_follow
 from registry.v2.streams import BlobResponse
-from registry.web import Call, Threads
+from registry.web import Call
 from storage.digest import Digest
 
 _CACHE = "private, max-age=31536000, immutable"

@@ -9,9 +9,9 @@ from registry.core.manifests import Manifests, Pushed
 from registry.core.pulls import SCOPE_KEY, Pull, Pulls
 from registry.errors import ManifestTooLarge
 from registry.oci.names import Reference, parse_tag
+from registry.threads import Threads, to_the_end
 from registry.v2.conditions import etag, is_unchanged, not_modified
-from registry.v2.streams import to_the_end
-from registry.web import Call, Threads, read_body
+from registry.web import Call, read_body
 from storage.metadata.manifests import ManifestRecord
 
 _CACHE = "private, no-cache"  # kept, and asked for anew each time: it may be deleted, and tags move

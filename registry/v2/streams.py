@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -11,12 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 from registry.core.blobs import OpenBlob
 from registry.oci.ranges import Slice
-from registry.web import run
+from registry.threads import is_on_loop, run, to_the_end
 
 UPLOAD_PIECE = 1024 * 1024
 DOWNLOAD_PIECE = 256 * 1024
-
-Result = TypeVar("Result")
 
 
 async def pour(stream: AsyncIterator[bytes], append: Callable[[bytearray], None], threads: Executor) -> None:
@@ -25,6 +22,11 @@ async def pour(stream: AsyncIterator[bytes], append: Callable[[bytearray], None]
     When this ends, whichever way, no thread is in `append` any more. Raises `ClientDisconnect` after everything that
     arrived was appended, and whatever `append` raises.
     """
+    if not is_on_loop():  # all of it has come
+        async for chunk in stream:
+            if chunk:
+                append(bytearray(chunk))
+        return
     appending = _Appending(append, threads)
     cut: ClientDisconnect | None = None
     gathered = bytearray()
@@ -66,16 +68,6 @@ class _Appending:
         """Wait for the thread, whatever becomes of its work."""
         if self._pending:
             await asyncio.wait([self._pending])
-
-
-async def to_the_end(threads: Executor, work: Callable[..., Result], *arguments: Any) -> Result:
-    """Do blocking work that must not be left half-done: also a cancelled request waits for it."""
-    future = run(threads, work, *arguments)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
 
 
 class BlobResponse(Response):

@@ -12,7 +12,8 @@ from registry.core.tokens import Issued, Tokens
 from registry.errors import RequestInvalid, Unauthorized
 from registry.forms import field_of, parse_form
 from registry.origins import Origin
-from registry.web import SERVICE, Call, Threads, json_response, read_body, run
+from registry.threads import Threads, to_the_end
+from registry.web import SERVICE, Call, json_response, read_body
 from storage.clock import now_ms, utc_text
 
 _FORM_LIMIT = 64 * 1024
@@ -41,7 +42,7 @@ class TokenEndpoints:
         body = await read_body(call.request, _FORM_LIMIT)
         if body is None:
             raise RequestInvalid("the form is too large")
-        return await run(self._threads.passwords, self._answer_form, call, parse_form(body))
+        return await to_the_end(self._threads.passwords, self._answer_form, call, parse_form(body))
 
     def _answer_form(self, call: Call, form: dict[str, list[str]]) -> Response:
         _must_be_ours(field_of(form, "service"))

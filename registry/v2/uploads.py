@@ -12,8 +12,9 @@ from registry.core.uploads import OpenUpload, Uploads
 from registry.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
 from registry.oci.names import RepositoryName, parse_digest
 from registry.oci.ranges import parse_content_range
-from registry.v2.streams import pour, to_the_end
-from registry.web import Call, Threads
+from registry.threads import Threads, to_the_end
+from registry.v2.streams import pour
+from registry.web import Call
 from storage.digest import HEX_LENGTHS, Digest
 from storage.metadata.uploads import UploadRecord
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table, insert, text
@@ -104,14 +105,11 @@ class Database:
             ) from None
         return cls(postgres_engines.Connections(url, BUSY_SECONDS))
 
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self) -> AbstractContextManager[Transaction]:
         """A read transaction. Raises `DatabaseBusy`, `DatabaseUnavailable`."""
-        with self._explaining(), self._connections.reading() as tx:
-            yield tx
+        return _Explained(self._connections, self._connections.reading())
 
-    @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
         """A write transaction, one at a time. Raises `DatabaseBusy`, `DatabaseFull`, `DatabaseUnavailable`.
 
         One that is not `durable` waits for no disk: for what nobody was promised. After a loss of power it is there or
@@ -119,8 +117,7 @@ class Database:
         queue at a lock of this process first: in SQLite's own waiting, which is a poll, and in the pool's some of them
         starve.
         """
-        with self._write(durable=durable) as tx:
-            yield tx
+        return self._write(durable=durable)
 
     @contextmanager
     def _write(self, *, durable: bool = True, patient: bool = False) -> Iterator[Transaction]:
@@ -128,7 +125,7 @@ class Database:
             raise DatabaseBusy(f"no write transaction could begin within {BUSY_SECONDS} s")
         is_done = False
         try:
-            with self._explaining(), self._connections.writing(durable=durable, patient=patient) as tx:
+            with _Explained(self._connections, self._connections.writing(durable=durable, patient=patient)) as tx:
                 yield tx
                 is_done = True  # all that can fail from here on is the commit
         except DatabaseUnavailable as error:
@@ -176,17 +173,41 @@ class Database:
     def close(self) -> None:
         self._connections.close()
 
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        """Raise the program's errors in place of those of the driver, of SQLAlchemy and of its pools."""
+
+class _Explained:
+    """A transaction that raises the program's errors in place of those of the driver, of SQLAlchemy and of its pools.
+
+    Generators in its place and that of what it is around took thirty steps of Python, ten times for each pushed blob.
+    """
+
+    __slots__ = ("_connections", "_transaction")
+
+    def __init__(self, connections: Connections, transaction: AbstractContextManager[Connection]) -> None:
+        self._connections = connections
+        self._transaction = transaction
+
+    def __enter__(self) -> Connection:
         try:
-            yield
-        except PoolTimeout as error:
+            return self._transaction.__enter__()
+        except Exception as error:
+            self._explain(error)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._transaction.__exit__(kind, error, trace)
+        except Exception as failed:
+            self._explain(failed)
+            raise
+        if isinstance(error, Exception):
+            self._explain(error)
+
+    def _explain(self, error: Exception) -> None:
+        if isinstance(error, PoolTimeout):
             raise DatabaseBusy("all database connections are in use") from error
-        except self._connections.errors as error:
-            explained = self._connections.explain(error)
-            if explained is None:
-                raise
+        if isinstance(error, self._connections.errors) and (explained := self._connections.explain(error)):
             raise explained from error
 
 

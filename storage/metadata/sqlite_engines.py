@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,52 +50,20 @@ class Connections:
         self._path = path
         self._patience = patience
         self._engine = _engine(path, patience)
-        self._room = threading.Semaphore(_READERS)
-        self._readers: list[Connection] = []  # those that nobody uses, the one used last at the end
-        self._writers: list[Connection] = []  # likewise; there is one at most
+        self._readers = _Unused(_READERS)
+        self._writers = _Unused(1)
         _, self._synchronous = _modes()
         self._watches: list[Watch] = []
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> "_Transaction":
         """A read transaction. Raises `DatabaseBusy` when all connections are in use for too long."""
-        if not self._room.acquire(timeout=self._patience):
-            raise DatabaseBusy("all database connections are in use")
-        try:
-            with self._transaction(self._readers, "BEGIN") as tx:
-                yield tx
-        finally:
-            self._room.release()
+        return _Transaction(self._readers, self._engine.connect, "BEGIN", patience=self._patience)
 
-    @contextmanager
-    def writing(self, *, durable: bool = True, patient: bool = False) -> Iterator[Connection]:  # noqa: ARG002  # none is cut short
+    def writing(self, *, durable: bool = True, patient: bool = False) -> "_Transaction":  # noqa: ARG002  # none is cut short
         """A write transaction; whoever calls sees to it that there is one at a time."""
-        with self._transaction(self._writers, "BEGIN IMMEDIATE", durable=durable) as tx:
-            yield tx
-
-    @contextmanager
-    def _transaction(self, unused: list[Connection], begin: str, *, durable: bool = True) -> Iterator[Connection]:
-        connection = unused.pop() if unused else self._engine.connect()
-        driver = driver_of(connection)
-        try:
-            wanted = self._synchronous if durable else "NORMAL"
-            if connection.info["synchronous"] != wanted:
-                driver.execute(f"PRAGMA synchronous={wanted}")
-                connection.info["synchronous"] = wanted
-            driver.execute(begin)
-            yield connection
-            driver.commit()
-        except BaseException:
-            if not connection.invalidated:
-                driver.rollback()
-            raise
-        finally:
-            if connection.invalidated:  # SQLAlchemy closes one whose statement was cut short, as by an exit
-                connection.close()
-            elif driver.in_transaction:  # it could not even be rolled back
-                connection.invalidate()
-            else:
-                unused.append(connection)
+        mode = self._synchronous if durable else "NORMAL"
+        connect, patience = self._engine.connect, self._patience
+        return _Transaction(self._writers, connect, "BEGIN IMMEDIATE", patience=patience, synchronous=mode)
 
     def explain(self, error: Exception) -> DatabaseError | None:
         """What an error means to the program; None for one that only a bug can cause."""
@@ -109,9 +77,110 @@ class Connections:
     def close(self) -> None:
         for watch in self._watches:
             watch.close()
-        for connection in self._readers + self._writers:
+        for connection in self._readers.opened() + self._writers.opened():
             connection.close()
         self._engine.dispose()
+
+
+class _Unused:
+    """Connections that nobody uses, the one used last at the end; None for one that is not open yet. Thread-safe.
+
+    A semaphore of Python's takes 4 µs for each transaction, and a pushed blob takes ten; a list is one step of the
+    interpreter.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._list: list[Connection | None] = [None] * most
+        self._waiting = 0
+        self._returned = threading.Condition()
+
+    def take(self, patience: float) -> Connection | None:
+        """Raises `DatabaseBusy` when all are in use for so many seconds."""
+        try:
+            return self._list.pop()
+        except IndexError:
+            return self._wait(patience)
+
+    def give_back(self, connection: Connection | None) -> None:
+        self._list.append(connection)
+        if self._waiting:
+            with self._returned:
+                self._returned.notify()
+
+    def opened(self) -> list[Connection]:
+        return [connection for connection in self._list if connection is not None]
+
+    def _wait(self, patience: float) -> Connection | None:
+        """Whoever gives one back sees that somebody waits, or did so before the list was looked at once more."""
+        deadline = time.monotonic() + patience
+        with self._returned:
+            self._waiting += 1
+            try:
+                while True:
+                    with suppress(IndexError):  # who takes one without waiting may be faster
+                        return self._list.pop()
+                    if not self._returned.wait(deadline - time.monotonic()):
+                        raise DatabaseBusy("all database connections are in use")
+            finally:
+                self._waiting -= 1
+
+
+class _Transaction:
+    """One transaction, as long as a `with` block, on a connection that is opened with `connect` if need be.
+
+    Raises `DatabaseBusy` when all are in use for `patience` seconds.
+    """
+
+    __slots__ = ("_begin", "_connect", "_connection", "_patience", "_synchronous", "_unused")
+
+    def __init__(
+        self, unused: _Unused, connect: Callable[[], Connection], begin: str, *, patience: float, synchronous: str = ""
+    ) -> None:
+        self._unused = unused
+        self._connect = connect
+        self._begin = begin
+        self._patience = patience
+        self._synchronous = synchronous
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Connection:
+        self._connection = self._unused.take(self._patience)
+        try:
+            connection = self._connection = self._connection or self._connect()
+            driver = driver_of(connection)
+            if self._synchronous and connection.info["synchronous"] != self._synchronous:
+                driver.execute(f"PRAGMA synchronous={self._synchronous}")
+                connection.info["synchronous"] = self._synchronous
+            driver.execute(self._begin)
+        except BaseException:
+            self._undo()
+            raise
+        return connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None or self._connection is None:
+            self._undo()
+            return
+        try:
+            driver_of(self._connection).commit()
+        except BaseException:
+            self._undo()
+            raise
+        self._unused.give_back(self._connection)
+
+    def _undo(self) -> None:
+        """Roll back, and keep the connection for the next one if it is as it was."""
+        connection, kept = self._connection, None
+        try:
+            if connection and not connection.invalidated:
+                driver_of(connection).rollback()
+                kept = connection
+        finally:
+            if connection and connection.invalidated:  # by SQLAlchemy, when an exit cut a statement short
+                connection.close()
+            elif connection and not kept:  # it could not even be rolled back
+                connection.invalidate()
+            self._unused.give_back(kept)
 
 
 class Watch:
