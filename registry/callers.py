@@ -13,6 +13,7 @@ from registry.core.sessions import Sessions
 from registry.errors import Unauthorized
 from registry.origins import Origin
 
+READER = "cove.reader"
 _SAFE = ("GET", "HEAD")
 
 
@@ -68,7 +69,7 @@ class Callers:
         found = self._sessions.find(secret, renews=True) if secret and not self._is_open else None
         if found is None:
             return Actor(good_until=math.inf if self._is_open else 0)
-        request.scope["cove.user"] = found.name
+        request.scope.update({"cove.user": found.name, READER: found})
         return found
 
     def _by_token(self, token: str) -> Actor:

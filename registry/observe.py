@@ -66,6 +66,7 @@ class Observer:
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
         seen = Seen(time.perf_counter(), _request_id(Headers(scope=scope).get("x-request-id")))
+        scope["cove.request_id"] = seen.request_id
 
         async def counted_receive() -> Message:
             message = await receive()

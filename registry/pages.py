@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from registry.config import SETTINGS, Config
 from registry.core.access_tokens import AccessTokens
+from registry.core.additions import Additions
 from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
 from registry.core.deletions import Deletions
@@ -12,6 +13,7 @@ from registry.core.immutability import ImmutableRules
 from registry.core.insides import Insides
 from registry.core.labels import Labels
 from registry.core.members import Memberships
+from registry.core.open_uploads import OpenUploads
 from registry.core.people import People
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
@@ -48,6 +50,7 @@ from registry.ui.system import GivenSetting, SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.tokens import TokenScreens
+from registry.ui.uploads import UploadScreens
 from registry.ui.users import Held, UserScreens
 from registry.ui.webhooks import WebhookScreens
 
@@ -56,7 +59,14 @@ _HIDDEN = "••••••"
 
 def open_pages(parts: Parts) -> Pages:
     """What shows the page, also where a request fails before a screen is found."""
-    return Pages(parts.browsers, parts.gate, parts.origin, parts.settings, Assets())
+    return Pages(
+        parts.browsers,
+        parts.gate,
+        parts.origin,
+        settings=parts.settings,
+        memberships=Memberships(parts.database),
+        assets=Assets(),
+    )
 
 
 def screens(parts: Parts, pages: Pages) -> Screens:
@@ -85,6 +95,9 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         labels=LabelScreens(pages, Labels(database), artifacts),
         webhooks=WebhookScreens(pages, Webhooks(database)),
         tag_rules=TagRuleScreens(pages, ImmutableRules(database), Retention(database)),
+        uploads=UploadScreens(
+            pages, OpenUploads(database, parts.store, expiry_seconds=parts.config.upload_expiry_seconds)
+        ),
         storage=StorageScreens(
             pages,
             Spaces(database, parts.cleanliness),
@@ -102,7 +115,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         ),
         tags=TagScreens(pages, Tags(database), changes),
         files=FileScreens(pages, parts.files, artifacts),
-        artifacts=ArtifactScreens(pages, Insides(database, artifacts)),
+        artifacts=ArtifactScreens(pages, Insides(database, artifacts, access), Additions(database, artifacts)),
     )
 
 

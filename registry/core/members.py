@@ -9,7 +9,7 @@ from registry.core.filters import filtered
 from registry.errors import BadQuery, Conflict, NotFound
 from storage.metadata import members, projects
 from storage.metadata.database import Database, Transaction
-from storage.metadata.listings import Listing
+from storage.metadata.listings import Filter, Listing
 from storage.metadata.members import Membership, OwnMembership
 from storage.metadata.projects import ProjectRecord
 from storage.metadata.users import UserRecord
@@ -20,6 +20,9 @@ class Directory(groups.Namer, Protocol):
 
     def bring(self, name: str) -> None:
         """Make the account of somebody who is known there and not here yet; others are left as they are."""
+
+
+_NAMED = 5  # administrators who are told of
 
 
 class Memberships:
@@ -37,6 +40,13 @@ class Memberships:
         """A page of a project's members, and how many there are. Raises `BadQuery`."""
         with self._database.read() as tx, filtered():
             return members.list_page(tx, project_id, listing)
+
+    def administrators(self, project: str) -> list[str]:
+        """The names of a few who administer a project; none where it is not there."""
+        of_them = Listing((Filter("roleid", "exact", (str(Role.PROJECT_ADMIN.value),)),), size=_NAMED)
+        with self._database.read() as tx:
+            found = projects.find(tx, project)
+            return [each.name for each in members.list_page(tx, found.id, of_them)[0]] if found else []
 
     def get(self, project_id: int, member: int | str) -> Membership:
         """Raises `NotFound`."""

@@ -8,16 +8,22 @@ from pathlib import Path
 from auth.access import Access, Actor
 from auth.permits import GRANTABLE, Granted
 from auth.roles import Role
+from registry.core.clocks import DAY_MS
 from registry.core.permissions import must_be_known
 from registry.errors import Forbidden
 from storage.blobs import BlobStore, BlobStoreError
-from storage.metadata import overviews, projects
+from storage.clock import now_ms
+from storage.metadata import overviews, projects, sizes
 from storage.metadata.database import Database, DatabaseError
 from storage.metadata.listings import Filter, Listing
 from storage.metadata.overviews import Counts, FoundRepository
 from storage.metadata.projects import ListedProject
+from storage.metadata.sizes import SizedArtifact
 
 FOUND_LIMIT = 100
+SIZED_LIMIT = 8
+UNPULLED_DAYS = 90
+_AMONG = 5000  # artifacts that are looked at for those that nobody pulls
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,16 @@ class Found:
 class Overviews:
     """`folder` is where the blobs are on a disk, None where they are elsewhere."""
 
-    def __init__(self, database: Database, store: BlobStore, access: Access, folder: Path | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: BlobStore,
+        access: Access,
+        folder: Path | None,
+        *,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._clock = clock
         self._database = database
         self._store = store
         self._access = access
@@ -72,6 +87,18 @@ class Overviews:
             if actor.user is None or not overviews.has_role(tx, actor.user.id, Role.PROJECT_ADMIN):
                 raise Forbidden(actor.name)
         return {"project": GRANTABLE["project"]}
+
+    def largest(self, actor: Actor) -> list[SizedArtifact]:
+        """The largest artifacts that somebody may see."""
+        with self._database.read() as tx:
+            return sizes.list_largest(tx, self._access.sight(actor, "artifact:list"), count=SIZED_LIMIT)
+
+    def unpulled(self, actor: Actor) -> list[SizedArtifact]:
+        """The largest ones that were neither pushed nor pulled for `UNPULLED_DAYS`."""
+        before = self._clock() - UNPULLED_DAYS * DAY_MS
+        sight = self._access.sight(actor, "artifact:list")
+        with self._database.read() as tx:
+            return sizes.list_unpulled(tx, sight, before, among=_AMONG, count=SIZED_LIMIT)
 
     def volumes(self) -> list[tuple[int, int]]:
         """Bytes in all and free ones of the disk that the blobs are on; a service tells no such numbers."""

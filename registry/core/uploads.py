@@ -172,20 +172,8 @@ class Uploads:
         return claim(self._database, record.id, locks=self._store.excludes_writers, clock=self._clock)
 
     def _drop(self, record: UploadRecord) -> bool:
-        """End a session and drop its bytes; tells whether it was still there.
-
-        On a disk the bytes go first: when it is full they make the room that removing the row takes. Without locks the
-        row goes first, since the bytes belong to whoever removed it: a commit may have made them a blob meanwhile.
-        """
-        if self._store.excludes_writers:
-            self._store.discard(record.staged)
-        with self._database.write() as tx:
-            staged = uploads.remove(tx, record.id)
-        if staged is None:
-            return False
         self._hashers.drop(record.id)
-        self._store.discard(staged)
-        return True
+        return drop(self._database, self._store, record.id, record.staged)
 
     def _advance(
         self, old: UploadRecord, writer: StagedWriter, size: int, digest: str | None, held: Claim
@@ -208,6 +196,22 @@ class Uploads:
             return record.repository_id
 
         self._blobs.commit(writer, digest, size, join)
+
+
+def drop(database: Database, store: BlobStore, upload_id: str, staged: str) -> bool:
+    """End a session and drop its bytes; tells whether it was still there.
+
+    On a disk the bytes go first: when it is full they make the room that removing the row takes. Without locks the row
+    goes first, since the bytes belong to whoever removed it: a commit may have made them a blob meanwhile.
+    """
+    if store.excludes_writers:
+        store.discard(staged)
+    with database.write() as tx:
+        removed = uploads.remove(tx, upload_id)
+    if removed is None:
+        return False
+    store.discard(removed)
+    return True
 
 
 class OpenUpload:

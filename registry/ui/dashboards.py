@@ -4,11 +4,12 @@ from starlette.responses import RedirectResponse, Response
 
 from registry.core.audit import Audit
 from registry.core.days import Days, forecast
-from registry.core.overviews import Overviews
+from registry.core.overviews import UNPULLED_DAYS, Overviews
 from registry.core.projects import Projects
 from registry.core.repositories import Repositories
 from registry.errors import NotFound
 from registry.ui.pages import Pages
+from registry.ui.system import HEALTH
 from registry.web import PAGES, Call
 from storage.metadata.listings import Listing
 
@@ -41,6 +42,19 @@ class DashboardScreens:
         if "text/html" not in (call.header("accept") or ""):
             raise NotFound("there is nothing at this address")
         return RedirectResponse(f"{PAGES}/", 303)
+
+    def usage(self, call: Call) -> Response:
+        """Whether everything works, and what might go: what takes a moment to find out."""
+        return self._pages.show(
+            call,
+            "usage.html",
+            largest=self._overviews.largest(call.actor),
+            unpulled=self._overviews.unpulled(call.actor),
+            days=UNPULLED_DAYS,
+            health=self._overviews.health(),
+            titles=HEALTH,
+            base=self._pages.base(call.request),
+        )
 
     def get(self, call: Call) -> Response:
         statistics = self._overviews.statistics(call.actor)

@@ -9,20 +9,23 @@ from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth.access import Actor
 from registry.browsers import NO_RENEWAL_HEADER, PROOF_FIELD, Browsers
+from registry.callers import READER
 from registry.core.gate import Gate
+from registry.core.members import Memberships
 from registry.core.settings import Settings
 from registry.errors import NotFound, RegistryError, Unauthorized
 from registry.origins import Origin
 from registry.ui import charts, texts
 from registry.ui.assets import Assets
 from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
+from registry.ui.markdown import rendered
 from registry.ui.places import ADMIN_MENU, MENU, Page
 from registry.web import PAGES, Call, is_page
 from storage.metadata.users import UserRecord
@@ -35,6 +38,7 @@ KEYS_COOKIE, KEYS = "keys", ("on", "off")
 _NOTE_COOKIE = "note"
 _RESTORING = re.compile(rf"{PAGES}/r/[a-z0-9/._-]+/-/restore")
 SEEN_HEADER, _SEEN = "X-Cove-Seen", "cove.seen"
+_FORBIDDEN, _SERVERS = 403, 500
 _YEAR = 365 * 24 * 60 * 60
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -65,8 +69,18 @@ class Note:
 
 
 class Pages:
-    def __init__(self, browsers: Browsers, gate: Gate, origin: Origin, settings: Settings, assets: Assets) -> None:
+    def __init__(
+        self,
+        browsers: Browsers,
+        gate: Gate,
+        origin: Origin,
+        *,
+        settings: Settings,
+        memberships: Memberships,
+        assets: Assets,
+    ) -> None:
         self._settings = settings
+        self._memberships = memberships
         self._browsers = browsers
         self._gate = gate
         self._origin = origin
@@ -109,20 +123,43 @@ class Pages:
         """The page of an error; who is not signed in gets to where that is done, and back."""
         path = request.scope["path"]
         if isinstance(error, Unauthorized) and is_page(path) and path != SIGN_IN:
-            here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            address = f"{SIGN_IN}?{urlencode({'next': here if request.method == 'GET' else PAGES + '/'})}"
-            if request.headers.get("hx-request"):
-                return Response(headers={"HX-Redirect": address})
-            return RedirectResponse(address, 303)
+            return self._to_sign_in(request)
+        reader: Actor | None = request.scope.get(READER)
+        after = error.headers.get("Retry-After", "")
+        known = reader if error.status < _SERVERS else None  # what every page has may be what fails
         common: dict[str, object] = {
-            "actor": Actor(),
             "error": error,
             "name": request.scope.get("cove.user"),
+            "ask": self._ask(known, request) if known and error.status == _FORBIDDEN else [],
+            "seconds": int(after) if after.isdecimal() else 0,
+            "request_id": request.scope.get("cove.request_id", ""),
             "query": {},
+            "place": None,
+            "host": "",
+            "actor": Actor(),
+            "layout": "page.html" if known else "alone.html",
         }
+        common |= self._reader(known) if known else {}
         response = self._rendered(request, "error.html", error.status, common)
-        response.headers.update({name: value for name, value in error.headers.items() if name == "Retry-After"})
+        response.headers.update({"Retry-After": after} if after else {})
         return response
+
+    def _to_sign_in(self, request: Request) -> Response:
+        """What a script asks for is a part of the page that it is on: that is what the reader wants to get back to."""
+        is_part = bool(request.headers.get("hx-request"))
+        url = urlsplit(request.headers.get("hx-current-url", "")) if is_part else request.url
+        here = url.path + (f"?{url.query}" if url.query else "")
+        wanted = {"next": here if request.method == "GET" or is_part else f"{PAGES}/"}
+        if self._browsers.secret(request):
+            wanted["ended"] = "1"
+        address = f"{SIGN_IN}?{urlencode(wanted)}"
+        return Response(headers={"HX-Redirect": address}) if is_part else RedirectResponse(address, 303)
+
+    def _ask(self, reader: Actor, request: Request) -> list[str]:
+        """Who can give the reader what is missing, as far as that is no secret."""
+        project = request.path_params.get("project_name")
+        may_know = project and "member:list" in self._gate.permissions(reader, project)
+        return self._memberships.administrators(project) if project and may_know else []
 
     def host(self, request: Request) -> str:
         """The registry's part of the names of images."""
@@ -191,6 +228,7 @@ def own_account(call: Call) -> UserRecord:
 @cache
 def _environment(language: str) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 -- see languages.translations
+    from markupsafe import Markup  # noqa: PLC0415
 
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -203,6 +241,7 @@ def _environment(language: str) -> "Environment":
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # of i18n
     made.filters.update(texts.FILTERS)
+    made.filters["markdown"] = lambda text: Markup(rendered(text))  # noqa: S704 -- sanitised
     made.tests["paintable"] = texts.is_paintable
     made.globals.update(bars=charts.bars, sparkline=charts.sparkline, stacked=charts.stacked)
     return made

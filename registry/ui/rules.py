@@ -27,6 +27,7 @@ from registry.ui.system import SystemScreens
 from registry.ui.tag_rules import TagRuleScreens
 from registry.ui.tags import TagScreens
 from registry.ui.tokens import TokenScreens
+from registry.ui.uploads import UploadScreens
 from registry.ui.users import UserScreens
 from registry.ui.webhooks import WebhookScreens
 from registry.web import PAGES, Entry, Handler, InProject, InSystem, Needs, Rule
@@ -57,6 +58,7 @@ class Screens:
     webhooks: WebhookScreens
     tag_rules: TagRuleScreens
     storage: StorageScreens
+    uploads: UploadScreens
     users: UserScreens
     accounts: AccountScreens
     tokens: TokenScreens
@@ -81,6 +83,7 @@ def page_rules(to: Screens) -> list[Rule]:
         on("POST", "/sign-out", to.sign_in.out, needs=Entry.ANYBODY),
         on("POST", "/preferences", to.sign_in.prefer, needs=Entry.ANYBODY),
         on("GET", "/", to.dashboards.get, needs=Entry.ACCOUNT),
+        on("GET", "/usage", to.dashboards.usage, needs=Entry.ACCOUNT),
         on("GET", "/activity", to.activity.get, needs=Entry.ACCOUNT),
         on("GET", "/activity/export", to.activity.export, needs=Entry.ACCOUNT),
         on("GET", "/search", to.searches.get, needs=Entry.GUEST),
@@ -259,6 +262,8 @@ def _storage(to: Screens) -> list[Rule]:
     return [
         on("GET", "/storage", to.storage.get, needs=may_look),
         on("GET", "/storage/space", to.storage.space, needs=may_look),
+        on("GET", "/storage/uploads", to.uploads.get, needs=may_look),
+        on("POST", "/storage/uploads/cancel", to.uploads.cancel, needs=InSystem("garbage-collection:stop")),
         on("POST", "/storage/schedule", to.storage.schedule, needs=may_begin),
         on("POST", runs, to.storage.run, needs=may_begin),
         on("GET", run, to.storage.log, needs=InSystem("garbage-collection:read")),

@@ -220,6 +220,7 @@ manifests = Table(
         sqlite_where=_IS_LIVE,
         postgresql_where=_IS_LIVE,
     ),
+    Index("ix_manifests_largest", "total_size", sqlite_where=_IS_LIVE, postgresql_where=_IS_LIVE),
     # In whichever repositories.
     Index("ix_manifests_digest", "digest"),
     Index("ix_manifests_natureless", "id", sqlite_where=_HAS_NO_KIND, postgresql_where=_HAS_NO_KIND),

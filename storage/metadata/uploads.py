@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
+from storage.metadata.management_tables import robots
 from storage.metadata.prepared import Prepared
-from storage.metadata.tables import repositories, uploads
+from storage.metadata.tables import repositories, uploads, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,50 @@ def remove(tx: Connection, upload_id: str) -> str | None:
     """
     removed = delete(uploads).where(uploads.c.id == upload_id).returning(uploads.c.staged)
     return tx.execute(removed).scalar()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """A session with whatever it is of; `user` is the name of the account, without the prefix that robots are shown
+    with.
+    """
+
+    id: str
+    repository: str
+    project_id: int
+    user: str | None
+    staged: str
+    size: int
+    expires_at: int
+
+
+_OPEN = (
+    select(
+        uploads.c.id,
+        repositories.c.name,
+        repositories.c.project_id,
+        func.coalesce(users.c.name, robots.c.name),
+        uploads.c.staged,
+        uploads.c.size,
+        uploads.c.expires_at,
+    )
+    .join(repositories, repositories.c.id == uploads.c.repository_id)
+    .outerjoin(users, users.c.id == uploads.c.user_id)
+    .outerjoin(robots, robots.c.id == -uploads.c.user_id)
+    .where(uploads.c.expires_at > bindparam("now"))
+)
+
+
+def list_open(tx: Connection, now: int, count: int) -> list[OpenUpload]:
+    """Up to `count` open sessions, those that expire last first."""
+    chosen = _OPEN.order_by(uploads.c.expires_at.desc(), uploads.c.id).limit(count)
+    return [OpenUpload(*row) for row in tx.execute(chosen, {"now": now})]
+
+
+def find_open(tx: Connection, upload_id: str, now: int) -> OpenUpload | None:
+    """An open session, whoever has it."""
+    row = tx.execute(_OPEN.where(uploads.c.id == upload_id), {"now": now}).one_or_none()
+    return OpenUpload(*row) if row else None
 
 
 def list_staged(tx: Connection, project_id: int) -> list[str]:
