@@ -1,8 +1,10 @@
 """Holds the documents to the program."""
 
+import ast
+import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import get_type_hints
 
 import click
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from auth.roles import BY_RANK, PROJECT_PERMISSIONS
@@ -19,6 +22,7 @@ from registry.config import SETTINGS, Config
 from registry.metrics import Metrics
 from registry.places import open_database
 from registry.routes import Endpoints, rules
+from tests.docs.pages import blocks, blocks_of, commands, split
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -79,6 +83,7 @@ def test_page_of_roles_has_the_table_of_permissions() -> None:
         for permission, row in PROJECT_PERMISSIONS.items()
     ]
     assert table("roles.md", 1) == expected
+    assert table("zh/roles.md", 1) == [[cell.replace("yes", "是") for cell in row] for row in expected]
 
 
 def test_page_of_the_api_names_every_address_for_clients_with_what_it_needs() -> None:
@@ -120,6 +125,34 @@ def test_every_page_is_linked_from_the_index_beside_it() -> None:
     for page in DOCS.rglob("*.md"):
         index = page.parent / "README.md"
         assert page == index or f"({page.name})" in index.read_text("utf-8"), page
+
+
+@pytest.mark.parametrize("page", ["install.md", "first-push.md", "projects.md", "roles.md"])
+def test_first_pages_in_chinese_have_the_same_commands_and_files(page: str) -> None:
+    assert blocks(f"zh/{page}") == blocks(page)
+
+
+def test_readme_has_the_commands_of_the_first_push() -> None:
+    """They are run as those of that page, and `make run` as `cove serve`."""
+    readme = re.findall(r"^    (docker .*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert readme == [command for command in commands("first-push.md") if command.startswith("docker")][: len(readme)]
+    assert len(readme) == 4
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "json": json.loads,
+    "toml": tomllib.loads,
+    "yaml": lambda text: list(yaml.safe_load_all(text)),
+    "python": ast.parse,
+    "sh": lambda text: list(split(text)),
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_in_the_texts_can_be_read(page: Path) -> None:
+    for block in blocks_of(page.read_text("utf-8")):
+        if block.language not in ("text", "sql"):
+            assert READERS[block.language](block.text), block.text
 
 
 def test_changelog_has_the_version_of_the_package() -> None:

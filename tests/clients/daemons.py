@@ -31,10 +31,10 @@ def run_containerd(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def run_dockerd(folder: Path, containerd: Path) -> Iterator[str]:
-    """The address of a running dockerd, as `DOCKER_HOST` wants it."""
+def run_dockerd(folder: Path, containerd: Path, settings: str = "{}") -> Iterator[str]:
+    """The address of a running dockerd, as `DOCKER_HOST` wants it; `settings` is the content of its daemon.json."""
     socket, config = folder / "socket", folder / "daemon.json"
-    config.write_text("{}")
+    config.write_text(settings)
     environment = bare_environment(folder / "home")
     host = f"unix://{socket}"
     docker = Client((find_program("docker"), "--host", host), environment, folder)
