@@ -45,6 +45,34 @@ class Pair:
         return x509.load_pem_x509_certificate(self.certificate).not_valid_after_utc
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """When a certificate ends, and the names and addresses that it is for."""
+
+    expires: datetime
+    names: tuple[str, ...]
+
+    def is_for(self, name: str) -> bool:
+        """RFC 6125, section 6.4.3: a wildcard stands for one label, the first."""
+        wildcard = f"*.{name.partition('.')[2]}"
+        return name.lower() in self._lower or ("." in name and wildcard.lower() in self._lower)
+
+    @property
+    def _lower(self) -> set[str]:
+        return {name.lower() for name in self.names}
+
+
+def describe(chain: bytes) -> Described:
+    """Of the first certificate of a chain in PEM. Raises `ValueError`."""
+    certificate = x509.load_pem_x509_certificate(chain)
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return Described(certificate.not_valid_after_utc, ())
+    addresses = [str(address) for address in named.get_values_for_type(x509.IPAddress)]
+    return Described(certificate.not_valid_after_utc, (*named.get_values_for_type(x509.DNSName), *addresses))
+
+
 def make_authority(now: datetime) -> Pair:
     """An authority that nobody knows yet."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -115,6 +115,8 @@ Podman, Buildah and Skopeo:
 containerd, in /etc/containerd/certs.d/{address}/hosts.toml:
 
   server = "https://{address}"
+  [host."https://{address}"]
+  capabilities = ["pull", "resolve", "push"]
   ca = "{ca}"
 
 curl, and whatever trusts what Debian trusts:

@@ -136,8 +136,20 @@ class Database:
     @property
     def is_empty(self) -> bool:
         """Whether `migrate` has never been here."""
+        return self.version is None
+
+    @property
+    def version(self) -> str | None:
+        """The schema that `migrate` brought the records to, or None where it has never been. Raises `DatabaseError`."""
         with self.read() as tx:
-            return _version(tx) is None
+            return _version(tx)
+
+    def clock_ms(self) -> int | None:
+        """The time on the machine of the database, UTC in ms since 1970; None where that is this machine."""
+        with self.read() as tx:
+            if tx.dialect.name != "postgresql":
+                return None
+            return int(tx.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one())
 
     def migrate(self) -> None:
         """Bring the schema up to `HEAD`. Raises `SchemaTooNew`. Several processes may call it at once: one migrates."""
