@@ -37,6 +37,13 @@ class Directory(Protocol):
         """
 
 
+class Voucher(Protocol):
+    """Who knows whether people are still there who come from elsewhere."""
+
+    def renewed(self, user: UserRecord) -> UserRecord | None:
+        """The account as it is now; None where it is not let in any more. Raises errors of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """Who somebody says to be. Without an actor the claim is false, whatever the secret, unless the directory knows
@@ -89,6 +96,7 @@ class Accounts:
         patience: Patience = USUAL,
         clock: Callable[[], int] = now_ms,
         directory: Directory | None = None,
+        voucher: Voucher | None = None,
     ) -> None:
         self._database = database
         self._checker = checker
@@ -96,6 +104,7 @@ class Accounts:
         self._patience = patience
         self._clock = clock
         self._directory = directory
+        self._voucher = voucher
         self._renewing = threading.Lock()
 
     def sign_in(self, credentials: Credentials, address: str) -> Actor:
@@ -106,6 +115,20 @@ class Accounts:
         many of them, and `TooBusy` when more passwords wait for their check than is sensible; and what the directory
         raises where one is asked.
         """
+        actor = self.vouched(self._signed_in(credentials, address))
+        if actor is None:
+            raise BadCredentials("incorrect username or password")
+        return actor
+
+    def vouched(self, actor: Actor) -> Actor | None:
+        """The same, as the system tells now that the person comes from; None where that is over. Raises its errors."""
+        user = actor.user
+        if self._voucher is None or user is None or user.source == "local":
+            return actor
+        renewed = self._voucher.renewed(user)
+        return replace(actor, user=renewed) if renewed else None
+
+    def _signed_in(self, credentials: Credentials, address: str) -> Actor:
         with self._database.read() as tx:
             claim = self._claim(tx, credentials)
             wait = throttle.wait_ms(tx, credentials.username, address, self._clock(), self._patience)
@@ -144,9 +167,9 @@ class Accounts:
         return replace(actor, grants=claims.grants, good_until=min(claims.expires_at, actor.lapses_at))
 
     def by_refresh_token(self, token: str) -> Actor:
-        """Whoever keeps a refresh token. Raises `BadToken`."""
-        actor = self._subject(self._issuer.verify_refresh(token))
-        if actor.is_anonymous:
+        """Whoever keeps a refresh token. Raises `BadToken`, and as `vouched` does."""
+        actor = self.vouched(self._subject(self._issuer.verify_refresh(token)))
+        if actor is None or actor.is_anonymous:
             raise BadToken("a refresh token belongs to an account")
         return actor
 

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -31,6 +31,10 @@ Answer = TypeVar("Answer")
 
 class OidcError(Exception):
     """The provider does not answer, or not as it should, or did not let the person in; the message has no secret."""
+
+
+class OidcRefused(OidcError):
+    """The provider does not take what it was asked with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ class Attempt(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody as a provider tells; `groups` are None where it was not asked for them."""
+    """Somebody as a provider tells; `groups` are None where it was not asked for them. With `provider_token` it can be
+    asked again.
+    """
 
     issuer: str
     subject: str
@@ -75,6 +81,7 @@ class Identity:
     email: str
     real_name: str
     groups: tuple[str, ...] | None = None
+    provider_token: str = field(default="", repr=False)
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -90,10 +97,11 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """Of the token endpoint (OpenID Connect Core 1.0, section 3.1.3.3)."""
+    """Of the token endpoint (OpenID Connect Core 1.0, sections 3.1.3.3 and 12.2)."""
 
-    id_token: str
+    id_token: str = ""
     access_token: str = ""
+    refresh_token: str = ""
 
 
 class OpenIdProvider:
@@ -136,11 +144,36 @@ class OpenIdProvider:
         """Who came back with the code."""
         with self._client() as http:
             metadata = self._metadata(http)
-            answer = self._redeem(http, metadata, code, redirect_uri, attempt)
-            claims = self._verified(answer.id_token, metadata, http.get(metadata.jwks_uri), attempt)
-            if metadata.userinfo_endpoint and answer.access_token:
-                claims = self._completed(http, metadata, answer.access_token, claims)
-        return self._identity(metadata.issuer, claims)
+            form = {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": redirect_uri,
+                "code_verifier": attempt.verifier,
+            }
+            answer = self._redeem(http, metadata, form)
+            return self._identified(http, metadata, answer, attempt.nonce)
+
+    def renew(self, token: str) -> Identity:
+        """Who somebody is now, for the token that the provider gave before (OpenID Connect Core 1.0, section 12).
+
+        Raises `OidcRefused` where it does not take that any more.
+        """
+        with self._client() as http:
+            metadata = self._metadata(http)
+            answer = self._redeem(http, metadata, {"grant_type": "refresh_token", "refresh_token": token})
+            identity = self._identified(http, metadata, answer, None)
+        return replace(identity, provider_token=identity.provider_token or token)
+
+    def _identified(self, http: "Calls", metadata: _Metadata, answer: _Answer, nonce: str | None) -> Identity:
+        """From the ID token, which may be missing where somebody was known before, and what is told beside it."""
+        claims: dict[str, Any] = {}
+        if answer.id_token or nonce is not None:
+            claims = self._verified(answer.id_token, metadata, http.get(metadata.jwks_uri), nonce)
+        if metadata.userinfo_endpoint and answer.access_token:
+            claims = self._completed(http, metadata, answer.access_token, claims)
+        if not _text(claims.get("sub")):
+            raise OidcError("the OpenID provider does not tell who it is")
+        return replace(self._identity(metadata.issuer, claims), provider_token=answer.refresh_token)
 
     @contextmanager
     def _client(self) -> Iterator["Calls"]:
@@ -152,7 +185,8 @@ class OpenIdProvider:
             ) as http:
                 yield http
         except provider_calls.CallFailed as error:
-            raise OidcError(f"the OpenID provider {error}") from error
+            kind = OidcRefused if error.status == 400 else OidcError
+            raise kind(f"the OpenID provider {error}") from error
 
     def _metadata(self, http: "Calls") -> _Metadata:
         base = self._settings.endpoint.rstrip("/")
@@ -161,13 +195,7 @@ class OpenIdProvider:
             raise OidcError("the OpenID provider calls itself by another address than the one that is set")
         return found
 
-    def _redeem(self, http: "Calls", metadata: _Metadata, code: str, redirect_uri: str, attempt: Attempt) -> _Answer:
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect_uri,
-            "code_verifier": attempt.verifier,
-        }
+    def _redeem(self, http: "Calls", metadata: _Metadata, form: dict[str, str]) -> _Answer:
         own = self._settings
         if "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
             credentials = _form_encoded(own.client_id, own.client_secret)
@@ -175,8 +203,8 @@ class OpenIdProvider:
         form |= {"client_id": own.client_id, "client_secret": own.client_secret}
         return _converted(http.post(metadata.token_endpoint, form), _Answer)
 
-    def _verified(self, token: str, metadata: _Metadata, keys: Mapping[str, Any], attempt: Attempt) -> dict[str, Any]:
-        """The claims of an ID token (OpenID Connect Core 1.0, section 3.1.3.7)."""
+    def _verified(self, token: str, metadata: _Metadata, keys: Mapping[str, Any], nonce: str | None) -> dict[str, Any]:
+        """The claims of an ID token (OpenID Connect Core 1.0, section 3.1.3.7), which has this nonce, if any."""
         try:
             key = _key_for(token, keys)
             claims: dict[str, Any] = jwt.decode(
@@ -192,7 +220,8 @@ class OpenIdProvider:
             raise OidcError(f"the ID token of the OpenID provider is not valid: {error}") from None
         audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
         is_for_others = len(audiences) > 1 and claims.get("azp") != self._settings.client_id
-        if is_for_others or not secrets.compare_digest(str(claims.get("nonce", "")).encode(), attempt.nonce.encode()):
+        told = str(claims.get("nonce", "")).encode()
+        if is_for_others or (nonce is not None and not secrets.compare_digest(told, nonce.encode())):
             raise OidcError("the ID token of the OpenID provider was made for something else")
         return claims
 
@@ -201,7 +230,7 @@ class OpenIdProvider:
     ) -> dict[str, Any]:
         """With what the provider tells of the same person beside the token (OpenID Connect Core 1.0, section 5.3)."""
         told = http.get(metadata.userinfo_endpoint, {"Authorization": f"Bearer {access_token}"})
-        if told.get("sub") != claims["sub"]:
+        if told.get("sub") != claims.get("sub", told.get("sub")):
             raise OidcError("the OpenID provider tells of somebody else than who signed in")
         return {**told, **claims}
 

@@ -19,7 +19,11 @@ LARGEST_ANSWER = 1024 * 1024
 
 
 class CallFailed(Exception):
-    """There is no answer, or it is none that could be used; the message has no secret."""
+    """There is no answer, or none that could be used; the message has no secret. `status` is that of an answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Calls:
@@ -40,7 +44,7 @@ class Calls:
         content = bytearray()
         with closing(self._http.send(request, auth=auth, stream=True)) as response:
             if response.status_code != 200:
-                raise CallFailed(f"answers {path} with {response.status_code}")
+                raise CallFailed(f"answers {path} with {response.status_code}", response.status_code)
             for chunk in response.iter_raw():
                 content += chunk
                 if len(content) > LARGEST_ANSWER or time.monotonic() > until:

@@ -33,6 +33,7 @@ from registry.core.layers import Layers
 from registry.core.ldap import LdapSignIn
 from registry.core.manifests import Manifests
 from registry.core.natures import fill_in
+from registry.core.oidc import OidcSignIn
 from registry.core.outsiders import Outsiders
 from registry.core.presence import must_be_here, serving
 from registry.core.projects import Projects
@@ -43,6 +44,7 @@ from registry.core.snapshots import Snapshots
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
 from registry.core.uploads import Uploads
+from registry.core.vouching import Vouching
 from registry.errors import RequestInvalid
 from registry.hot import HotPath
 from registry.jobs.cleaning import Sweep, clean_if_due
@@ -166,7 +168,16 @@ def _parts(config: Config) -> Parts:
     database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
     keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
     issuer = TokenIssuer(keys.current(), reload=keys.current)
-    ldap = LdapSignIn(database, Outsiders(database), sign_in_reach(config).resolve)
+    outsiders, resolve = Outsiders(database), sign_in_reach(config).resolve
+    ldap, oidc = LdapSignIn(database, outsiders, resolve), OidcSignIn(database, issuer, outsiders, resolve)
+    accounts = Accounts(
+        database,
+        PasswordChecker(),
+        issuer,
+        patience=patience(config),
+        directory=ldap,
+        voucher=Vouching(database, ldap, oidc),
+    )
     blobs = Blobs(database, store, access)
     layers = Layers(database, blobs)
     return Parts(
@@ -178,7 +189,8 @@ def _parts(config: Config) -> Parts:
         access,
         issuer,
         ldap,
-        Accounts(database, PasswordChecker(), issuer, patience=patience(config), directory=ldap),
+        oidc,
+        accounts,
         Projects(database, store, quota=config.quota_bytes, access=access),
         Pulls(database),
         cleaning_rules(config),

@@ -53,7 +53,7 @@ class Callers:
         if not actor.is_anonymous or self._is_open or secret is None or "authorization" in request.headers:
             return actor
         renews = request.headers.get(NO_RENEWAL_HEADER, "").lower() != "true"
-        found = self._sessions.find(secret, renews=renews)
+        found = self._by_session(secret, renews=renews)
         if found is None:
             return actor
         if request.method not in _SAFE:
@@ -66,11 +66,15 @@ class Callers:
         if request.method not in _SAFE:
             self._browsers.must_be_asked_for_here(request)
         secret = self._browsers.secret(request)
-        found = self._sessions.find(secret, renews=True) if secret and not self._is_open else None
+        found = self._by_session(secret, renews=True) if secret and not self._is_open else None
         if found is None:
             return Actor(good_until=math.inf if self._is_open else 0)
         request.scope.update({"cove.user": found.name, READER: found})
         return found
+
+    def _by_session(self, secret: str, *, renews: bool) -> Actor | None:
+        found = self._sessions.find(secret, renews=renews)
+        return self._accounts.vouched(found) if found else None
 
     def _by_token(self, token: str) -> Actor:
         try:

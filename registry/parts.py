@@ -19,7 +19,6 @@ from registry.core.layers import Layers
 from registry.core.ldap import LdapSignIn
 from registry.core.new_projects import NewProjects
 from registry.core.oidc import OidcSignIn
-from registry.core.outsiders import Outsiders
 from registry.core.overviews import Overviews
 from registry.core.projects import Projects
 from registry.core.pulls import Pulls
@@ -50,6 +49,7 @@ class Parts:
     access: Access
     issuer: TokenIssuer
     ldap: LdapSignIn
+    oidc: OidcSignIn
     accounts: Accounts
     projects: Projects
     pulls: Pulls
@@ -68,10 +68,6 @@ class Parts:
     @property
     def sign_ins(self) -> SignIns:
         return SignIns(self.accounts, self.sessions, self.browsers, self.origin)
-
-    @property
-    def oidc(self) -> OidcSignIn:
-        return OidcSignIn(self.database, self.issuer, Outsiders(self.database), sign_in_reach(self.config).resolve)
 
     @property
     def callers(self) -> Callers:

@@ -63,6 +63,17 @@ class LdapSignIn:
             logging.getLogger("cove").warning("%r of the directory has no account here: %s", person, error)
             return None
 
+    def confirm(self, user: UserRecord) -> None:
+        """Take over what the directory tells of an account now.
+
+        Raises `Unauthorized` where it is gone, `Unavailable`.
+        """
+        person = self._asked(lambda there: there.find(user.name))
+        outsider = self._outsider(person, user.name) if person else None
+        if outsider is None or outsider.external_id != user.external_id:
+            raise Unauthorized("the directory does not know the account any more")
+        self._outsiders.admit(outsider)
+
     def bring(self, name: str) -> None:
         """Make the account of somebody who is known there and not here yet. Raises `Unavailable`."""
         with self._database.read() as tx:

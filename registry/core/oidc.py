@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
 
 from auth.addresses import Resolve
-from auth.oidc import USUAL_SCOPES, Attempt, Identity, OidcError, OidcSettings, OpenIdProvider
+from auth.oidc import USUAL_SCOPES, Attempt, Identity, OidcError, OidcRefused, OidcSettings, OpenIdProvider
 from auth.tokens import BadToken, TokenIssuer
 from registry.core import settings
 from registry.core.groups import GroupKind, Wish
@@ -64,10 +64,27 @@ class OidcSignIn:
         self._outsiders = outsiders
         self._resolve = resolve
 
+    def is_asked(self, tx: Transaction) -> bool:
+        return settings.read_text(tx, "auth_mode") == MODE
+
+    def confirm(self, user: UserRecord, token: str) -> None:
+        """Take over what the provider tells of an account now, for the token that it gave before.
+
+        Raises `Unauthorized` where it does not let it in any more, `Unavailable`, `PreconditionFailed`.
+        """
+        try:
+            with _available():
+                outsider, _ = self._outsider(self._provider().renew(token))
+        except OidcRefused as error:
+            raise Unauthorized(str(error)) from error
+        if outsider.external_id != user.external_id:
+            raise Unauthorized("the OpenID provider tells of somebody else")
+        self._outsiders.admit(outsider)
+
     def offer(self) -> Offer | None:
         """What the sign-in page offers; None where people do not sign in with a provider."""
         with self._database.read() as tx:
-            if settings.read_text(tx, "auth_mode") != MODE:
+            if not self.is_asked(tx):
                 return None
             return Offer(settings.read_text(tx, "oidc_name"), settings.read_flag(tx, "primary_auth_mode"))
 
@@ -96,7 +113,8 @@ class OidcSignIn:
         outsider, is_automatic = self._outsider(identity)
         if self._outsiders.is_known(outsider) or (is_automatic and identity.name):
             return Arrival(attempt.target, self._outsiders.admit(outsider))
-        newcomer = msgspec.json.encode(_Newcomer(identity, attempt.target)).decode()
+        # Browsers can read what is sealed: the token is for the registry alone, which gets another one next time.
+        newcomer = msgspec.json.encode(_Newcomer(replace(identity, provider_token=""), attempt.target)).decode()
         sealed = self._issuer.seal(_NEWCOMER, newcomer, lifetime=ATTEMPT_SECONDS)
         return Arrival(attempt.target, None, sealed, identity.name)
 
@@ -109,7 +127,7 @@ class OidcSignIn:
     def address_to_sign_out(self, after: str) -> str | None:
         """Where to send the browser of somebody who came from the provider, so that it is signed out there too."""
         with self._database.read() as tx:
-            is_wanted = settings.read_text(tx, "auth_mode") == MODE and settings.read_flag(tx, "oidc_logout")
+            is_wanted = self.is_asked(tx) and settings.read_flag(tx, "oidc_logout")
         if not is_wanted:
             return None
         with _available():
@@ -125,7 +143,7 @@ class OidcSignIn:
 
     def _provider(self) -> OpenIdProvider:
         with self._database.read() as tx:
-            if settings.read_text(tx, "auth_mode") != MODE:
+            if not self.is_asked(tx):
                 raise PreconditionFailed("signing in with OpenID Connect is not set up")
             return OpenIdProvider(_read(tx), self._resolve)
 
@@ -144,6 +162,7 @@ class OidcSignIn:
             real_name=identity.real_name,
             groups=[Wish(each, GroupKind.OIDC) for each in held] if is_told else None,
             is_admin=admins in (identity.groups or ()) if admins and is_told else None,
+            provider_token=identity.provider_token,
         )
         return outsider, is_automatic
 
@@ -159,6 +178,8 @@ def _available() -> Iterator[None]:
     """Raises `Unavailable` when the provider is not as it should be."""
     try:
         yield
+    except OidcRefused:
+        raise
     except (OidcError, OutgoingError) as error:
         raise Unavailable(str(error)) from error
 

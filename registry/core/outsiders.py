@@ -1,7 +1,7 @@
 """People whom another system vouches for: an account is made when they first come, and kept as they are told."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from auth.access import Actor
@@ -11,19 +11,21 @@ from registry.core.people import must_be_free
 from registry.core.users import must_be_username, must_not_be_last_admin
 from registry.errors import Conflict, Unauthorized
 from storage.clock import now_ms
-from storage.metadata import groups, users
+from storage.metadata import groups, users, vouchings
 from storage.metadata.database import Database, Transaction
 from storage.metadata.users import UserRecord
+from storage.metadata.vouchings import VouchingRecord
 
 NO_PASSWORD = ""
 _TEXT_LIMIT = 255
+_NOTED_EVERY_MS = 10 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Outsider:
     """Somebody as the other system tells: `external_id` is known for ever, the rest may be another one next time.
 
-    `groups` and `is_admin` are None where it does not tell them.
+    `groups` and `is_admin` are None where it does not tell them. `provider_token` is for asking it again.
     """
 
     source: Literal["oidc", "ldap"]
@@ -33,6 +35,7 @@ class Outsider:
     real_name: str
     groups: Sequence[Wish] | None = None
     is_admin: bool | None = None
+    provider_token: str = field(default="", repr=False)
 
 
 class Outsiders:
@@ -60,6 +63,7 @@ class Outsiders:
                 groups.put_user(tx, known.id, held)
             if outsider.is_admin is not None:
                 _set_standing(tx, known, is_admin=outsider.is_admin)
+            self._note(tx, known, outsider)
             refreshed = users.find_by_id(tx, known.id)
         assert refreshed is not None, "it was found or made in this transaction"  # noqa: S101
         return refreshed
@@ -78,6 +82,14 @@ class Outsiders:
         )
         audit.record(tx, Actor(made), operation="create", resource_type="user", resource=made.name)
         return made
+
+    def _note(self, tx: Transaction, known: UserRecord, outsider: Outsider) -> None:
+        """That it is there; not at every sign-in, of which there may be many."""
+        now, before = self._clock(), vouchings.find(tx, known.id)
+        token = outsider.provider_token or (before.provider_token if before else "")
+        is_same = before and not before.is_gone and before.provider_token == token
+        if not before or not is_same or now - before.confirmed_at >= _NOTED_EVERY_MS:
+            vouchings.put_record(tx, VouchingRecord(known.id, now, now, provider_token=token))
 
     def _refresh(self, tx: Transaction, known: UserRecord, outsider: Outsider) -> None:
         """An address that another account has is left out: one may sign in with it."""

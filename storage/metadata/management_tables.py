@@ -26,6 +26,18 @@ group_members = Table(
     Column("group_id", Id, reference("user_groups.id"), primary_key=True, index=True),
 )
 
+# When the system that somebody comes from was last asked for them, and when it last said that they are still there; and
+# what the provider gave for asking.
+vouchings = Table(
+    "vouchings",
+    metadata,
+    Column("user_id", Id, reference("users.id"), primary_key=True, autoincrement=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("confirmed_at", BigInteger, nullable=False),
+    Column("is_gone", Boolean, nullable=False),
+    Column("provider_token", Text, nullable=False),
+)
+
 # Accounts of machines, with rights of their own. A robot of no project is the system's.
 robots = Table(
     "robots",

@@ -24,21 +24,29 @@ _STEPS = 20
 
 @dataclass(frozen=True)
 class OidcServer:
-    """Its address, which is its name too."""
+    """Its address, which is its name too, and the file of the people that it knows."""
 
     url: str
+    people: Path
+
+    def put_person(self, name: str, person: Mapping[str, object] | None) -> None:
+        """Tell something else of somebody from now on, or nothing."""
+        known = json.loads(self.people.read_text())
+        known.pop(name, None)
+        self.people.write_text(json.dumps(known if person is None else known | {name: person}))
 
 
 @contextmanager
-def oidc_server(redirect_uri: str, people: Mapping[str, object]) -> Iterator[OidcServer]:
+def oidc_server(folder: Path, redirect_uri: str, people: Mapping[str, object]) -> Iterator[OidcServer]:
     """Run a provider that knows the registry, and these people; it is skipped where its program is missing."""
     node = shutil.which("node", path=f"{TOOLS / 'bin'}:{SEARCH_PATH}")
     if node is None or not (_PACKAGES / "node_modules" / "oidc-provider").exists():
         miss("an OpenID provider")
-    port = free_port()
+    port, file = free_port(), folder / "people.json"
+    file.write_text(json.dumps(people))
     command = [str(node), str(Path(__file__).with_name("provider.mjs")), str(port), SECRET, redirect_uri]
     process = subprocess.Popen(
-        [*command, json.dumps(people)],
+        [*command, str(file)],
         env={"PATH": os.environ["PATH"], "PACKAGES": str(_PACKAGES)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -47,7 +55,7 @@ def oidc_server(redirect_uri: str, people: Mapping[str, object]) -> Iterator[Oid
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        yield OidcServer(f"http://127.0.0.1:{port}")
+        yield OidcServer(f"http://127.0.0.1:{port}", file)
     finally:
         process.terminate()
         process.wait(10)

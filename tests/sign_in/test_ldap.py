@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import ip_network
 
 import httpx
 import pytest
 
 from registry.config import Config
+from storage.metadata import users, vouchings
 from tests.http.serving import PASSWORD, Registry, populate, running
 from tests.sign_in.directories import BASE, GROUPS, MANAGER, MANAGER_PASSWORD, PEOPLE, LdapServer, ldap_server
 
@@ -318,6 +320,43 @@ def test_member_may_be_somebody_who_has_never_come(registry: Registry, directory
     nowhere = {"group_type": 1, "ldap_group_dn": f"cn=none,{GROUPS}"}
     assert admin.post(path, json={"role_id": 2, "member_group": nowhere}).status_code == 404
     assert admin.post("/api/v2.0/usergroups", json=nowhere).status_code == 404
+
+
+def hours_pass(registry: Registry, name: str, hours: int) -> None:
+    """Since the directory was asked for somebody."""
+    with registry.database.write() as tx:
+        user = users.find(tx, name)
+        assert user
+        record = vouchings.find(tx, user.id)
+        assert record
+        age = hours * 60 * 60 * 1000
+        aged = replace(record, asked_at=record.asked_at - age, confirmed_at=record.confirmed_at - age)
+        vouchings.put_record(tx, aged)
+
+
+def test_programs_of_people_who_are_gone_are_let_in_no_more(registry: Registry, directory: LdapServer) -> None:
+    dn = directory.add_person("fay", SECRET)
+    group = directory.put_group("team", dn)
+    body = {"role_id": 2, "member_group": {"group_type": 1, "ldap_group_dn": group}}
+    assert registry.client("admin").post("/api/v2.0/projects/team/members", json=body).status_code == 201
+    body = {"name": "ci", "duration": -1}
+    made = registry.client("fay", SECRET).post("/api/v2.0/users/current/tokens", json=body)
+    assert made.status_code == 201, made.text
+    program = registry.client("fay", made.json()["secret"])
+    assert program.get("/api/v2.0/projects/team").status_code == 200
+    directory.put_group("team", f"uid=ann,{PEOPLE}")
+    assert program.get("/api/v2.0/projects/team").status_code == 200
+    hours_pass(registry, "fay", 2)
+    assert program.get("/api/v2.0/projects/team").status_code == 403
+    hours_pass(registry, "fay", 2)
+    with configured(registry, ldap_url="ldap://127.0.0.1:1"):
+        assert program.get("/service/token").status_code == 200
+        hours_pass(registry, "fay", 25)
+        assert program.get("/service/token").status_code == 503
+    hours_pass(registry, "fay", 2)
+    with directory.managing() as connection:
+        connection.delete(dn)
+    assert [program.get("/service/token").status_code for _ in range(2)] == [401, 401]
 
 
 def test_name_that_is_given_again_is_not_the_account_of_before(registry: Registry, directory: LdapServer) -> None:

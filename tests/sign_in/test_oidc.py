@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 import httpx
 import pytest
 
 from registry.config import Config
+from storage.metadata import users, vouchings
 from tests.http.serving import PASSWORD, Registry, populate, running
 from tests.sign_in.providers import SECRET, OidcServer, oidc_server, sign_in_there
 
@@ -19,6 +21,8 @@ PEOPLE = {
     "eve": {"preferred_username": "pat"},
     "odd": {"preferred_username": "a,b"},
     "kim": {},
+    "new": {},
+    "ida": {"groups": ["crew"]},
 }
 
 
@@ -35,8 +39,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def provider(registry: Registry) -> Iterator[OidcServer]:
-    with oidc_server(f"{registry.url}/c/oidc/callback", PEOPLE) as server:
+def provider(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcServer]:
+    with oidc_server(tmp_path_factory.mktemp("oidc"), f"{registry.url}/c/oidc/callback", PEOPLE) as server:
         configure(
             registry,
             auth_mode="oidc_auth",
@@ -116,6 +120,56 @@ def test_docker_signs_in_with_the_secret_that_its_owner_has_chosen(registry: Reg
     page = registry.client()
     told = {CODE: page.post("/c/login").headers[CODE]}
     assert page.post("/c/login", data={"principal": "bob", "password": secret}, headers=told).status_code == 401
+
+
+def hours_pass(registry: Registry, name: str, hours: int = 2) -> None:
+    """Since the other system was asked for somebody."""
+    with registry.database.write() as tx:
+        user = users.find(tx, name)
+        assert user
+        record = vouchings.find(tx, user.id)
+        assert record
+        age = hours * 60 * 60 * 1000
+        aged = replace(record, asked_at=record.asked_at - age, confirmed_at=record.confirmed_at - age)
+        vouchings.put_record(tx, aged)
+
+
+def test_secret_for_docker_is_worth_what_the_provider_says_of_its_owner(
+    registry: Registry, provider: OidcServer
+) -> None:
+    configure(
+        registry,
+        oidc_scope="openid,profile,email,groups,offline_access",
+        oidc_extra_redirect_parms='{"prompt": "consent"}',
+    )
+    browser, response = arrive(registry, "ida")
+    configure(registry, oidc_scope="openid,profile,email,groups", oidc_extra_redirect_parms="{}")
+    registry.client("admin").post("/api/v2.0/projects", json={"project_name": "ours"})
+    body = {"role_id": 2, "member_group": {"group_name": "crew", "group_type": 3}}
+    assert registry.client("admin").post("/api/v2.0/projects/ours/members", json=body).status_code == 201
+    path, secret = f"/api/v2.0/users/{current(browser)['user_id']}/cli_secret", "Secret-for-docker1"
+    browser.put(path, json={"secret": secret}, headers={CODE: response.headers[CODE]})
+    arrive(registry, "ida")  # which gives no token to ask with, and leaves the one that there is
+    program = registry.client("ida", secret)
+
+    def role() -> int:
+        return program.get("/api/v2.0/projects/ours").status_code
+
+    assert role() == 200
+    provider.put_person("ida", {"groups": ["others"]})
+    assert role() == 200
+    hours_pass(registry, "ida")
+    assert role() == 403
+    provider.put_person("ida", {"groups": ["crew"]})
+    hours_pass(registry, "ida")
+    assert role() == 200
+    provider.put_person("ida", None)
+    hours_pass(registry, "ida")
+    assert [role(), role(), registry.client("ida", secret).get("/service/token").status_code] == [401, 401, 401]
+    assert browser.get("/api/v2.0/users/current").status_code == 401
+    provider.put_person("ida", {"groups": ["crew"]})
+    arrive(registry, "ida")
+    assert role() == 200
 
 
 def test_newcomer_chooses_a_name_where_names_are_not_given(registry: Registry, provider: OidcServer) -> None:
