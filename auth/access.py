@@ -68,6 +68,11 @@ class Actor:
         return min(ends, default=math.inf) / 1000
 
     @property
+    def has_own_secret(self) -> bool:
+        """Whether what it signs in with is in the records, and in no directory elsewhere."""
+        return not self.is_anonymous and (self.user is None or self.key is not None or self.user.source != "ldap")
+
+    @property
     def permits(self) -> Permits | None:
         """What a robot was given, or a personal access token is bounded to; None for no bounds."""
         return None if self._permissions is None else Permits.read(self._permissions)

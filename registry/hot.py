@@ -5,8 +5,9 @@ query: some 25 µs where the ordinary path takes a millisecond. That an answer o
 would give now follows from these, each of which has a test:
 
 * The ordinary path has given it: nothing is decided here. Only what a route has said to be repeatable is kept.
-* The request is the same: the key is every byte of it, with method, path, token and all other fields, and the address
-  that it came from. One of several that were sent at once, and one that ends its connection, never gets here.
+* The request is the same: the key is a keyed hash of every byte of it, with method, path, credentials and all other
+  fields, and the address that it came from; no secret is kept. One of several that were sent at once, and one that ends
+  its connection, never gets here.
 * The records are the same: answers are kept for one generation of what pulls see (`storage.metadata.generations`). That
   is asked for before the ordinary path begins, so an answer that a change has overtaken is of an old one already.
 * The time is the same as far as it matters: an answer is good until its token expires, and for `AGE_SECONDS` at most,
@@ -21,6 +22,8 @@ Memory is bounded by `MOST_BYTES`; what was kept first goes first.
 """
 
 import asyncio
+import hashlib
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,8 +42,8 @@ OFFER = "cove.offer"  # in the scope of a request whose answer may be kept: the 
 GOOD_UNTIL = "cove.good_until"  # set by a route whose answer may be repeated: seconds since the epoch
 
 Fields = Iterable[tuple[bytes, bytes]]
-_Key = tuple[bytes, str]
-_ASKING = (b"GET /v2/", b"HEAD /v2/")
+_Key = tuple[bytes, str]  # a hash of the request, and whose it is
+_ASKING = (b"GET /v2/", b"HEAD /v2/", b"GET /service/token?")
 _REPEATABLE = {200, 206, 304}
 
 
@@ -92,6 +95,7 @@ class HotPath:
         self._app = app
         self._generation = generation
         self._clock = clock
+        self._pepper = secrets.token_bytes(32)
         self._kept: dict[_Key, _Kept] = {}
         self._size = 0
         self._kept_generation: int | None = None
@@ -110,7 +114,7 @@ class HotPath:
         generation, now = self._now(crowd)
         if generation is None or generation != self._kept_generation:
             return None
-        kept = self._kept.get((head, peer))
+        kept = self._kept.get(self._key(head, peer))
         if kept is None or now >= kept.good_until:
             return None
         request_id = new_request_id()
@@ -122,7 +126,7 @@ class HotPath:
         if head.startswith(_ASKING):
             generation, _ = self._now(crowd)
             if generation is not None:
-                scope[OFFER] = (head, peer), generation
+                scope[OFFER] = self._key(head, peer), generation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if OFFER not in scope:
@@ -137,6 +141,9 @@ class HotPath:
         await self._app(scope, receive, record)
         if recording.is_whole and recording.status in _REPEATABLE and scope.get(GOOD_UNTIL, 0) > self._clock():
             self._keep(scope, recording)
+
+    def _key(self, head: bytes, peer: str) -> _Key:
+        return hashlib.blake2b(head, digest_size=16, key=self._pepper).digest(), peer
 
     def _now(self, crowd: int) -> tuple[int | None, float]:
         """The generation and the time."""
@@ -173,7 +180,7 @@ class HotPath:
             body=body,
             good_until=min(scope[GOOD_UNTIL], self._clock() + AGE_SECONDS),
             repeated=self._app.repeated(scope, recording.status, len(recording.body)),
-            size=len(key[0]) + len(fields) + len(body) + OVERHEAD_BYTES,
+            size=len(fields) + len(body) + OVERHEAD_BYTES,
         )
         self._drop(key)
         self._kept[key] = kept

@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -25,6 +25,7 @@ from auth.access import Actor
 from auth.accounts import Throttled
 from auth.passwords import TooBusy
 from auth.roles import Action
+from registry.bodies import gathered
 from registry.browsers import GIVEN_PROOF, PROOF_FIELD, PROOF_HEADER, Browsers
 from registry.callers import Callers
 from registry.core.gate import Gate, Place
@@ -216,18 +217,26 @@ class Door:
         async def endpoint(request: Request) -> Response:
             request.scope.update({"cove.route": rule.path, "cove.client": self._origin.client(request)})
             threads = self._threads_for(rule, request)
-            if is_async and request.scope.get(WHOLE):
-                await request.body()  # which keeps it for the handler, and has nothing to wait for
-                return await to_the_end(threads, self._answer, rule, request, b"")
             if is_async:
-                call = await run(threads, self._admit, rule, request)
-                response: Response = await rule.handler(call)  # type: ignore[misc]  # it is a coroutine function
-                return response
+                return await self._stream(rule, request, threads)
             has_body = (rule.is_managing or rule.is_page) and request.method in _WITH_BODY
             body = await _managed_body(request) if has_body else b""
             return await run(threads, self._answer, rule, request, body)
 
         return endpoint
+
+    async def _stream(self, rule: Rule, request: Request, threads: Executor) -> Response:
+        """Have a body read by its handler, in one thread where all of it is there, or comes soon."""
+        handle = cast("Callable[[Call], Coroutine[Any, Any, Response]]", rule.handler)
+        if request.scope.get(WHOLE):
+            request, _ = await gathered(request)  # there is nothing to wait for
+            return await to_the_end(threads, lambda: at_once(handle(self._admit(rule, request))))
+        call = await run(threads, self._admit, rule, request)
+        request, is_whole = await gathered(request)
+        call = replace(call, request=request)
+        if is_whole:
+            return await to_the_end(threads, lambda: at_once(handle(call)))
+        return await handle(call)
 
     def _threads_for(self, rule: Rule, request: Request) -> Executor:
         if rule.hashes or _has_password(request):
@@ -238,8 +247,7 @@ class Door:
         fields = parse_form(body) if rule.is_page else {}
         request.scope[GIVEN_PROOF] = field_of(fields, PROOF_FIELD)
         call = replace(self._admit(rule, request), body=body, fields=fields)
-        answer = rule.handler(call)
-        response = answer if isinstance(answer, Response) else at_once(answer)
+        response: Response = rule.handler(call)  # type: ignore[assignment]  # it is no coroutine function
         if call.actor.session_id is not None and PROOF_HEADER not in response.headers:
             self._browsers.tell_code(request, response)
         return response

@@ -55,6 +55,7 @@ PLACES = [
         "starlette",
         [
             "registry/app.py",
+            "registry/bodies.py",
             "registry/browsers.py",
             "registry/callers.py",
             "registry/origins.py",

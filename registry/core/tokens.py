@@ -18,12 +18,13 @@ _ACTIONS = (Action.PULL, Action.PUSH, Action.DELETE)
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """`scope` is what was granted, in Docker's notation."""
+    """`scope` is what was granted, in Docker's notation; with `is_whole` that is all that was asked for."""
 
     token: str
     scope: str
     lifetime: int
     refresh_token: str | None
+    is_whole: bool
 
 
 class Tokens:
@@ -45,8 +46,10 @@ class Tokens:
         `RequestInvalid`.
         """
         with self._database.read() as tx:
-            grants = [grant for scope in scopes if (grant := self._grant(tx, actor, scope))]
+            found = [(scope, self._grant(tx, actor, scope)) for scope in scopes]
             lifetime = self._lifetime or settings.read_number(tx, "token_expiration") * 60
+        grants = [grant for _, grant in found if grant]
+        is_whole = all(grant and scope.actions <= set(grant.actions) for scope, grant in found)
         subject, version = subject_of(actor)
         refresh = None
         if actor.user and wants_refresh and self._refreshable:
@@ -56,7 +59,7 @@ class Tokens:
         except TokenTooLarge as error:
             raise RequestInvalid(str(error)) from None
         granted = " ".join(format_scope(grant.type, grant.name, grant.actions) for grant in grants)
-        return Issued(token, granted, lifetime, refresh)
+        return Issued(token, granted, lifetime, refresh, is_whole)
 
     def _grant(self, tx: Transaction, actor: Actor, scope: Scope) -> Grant | None:
         if scope.type == "registry" and scope.name == "catalog":
