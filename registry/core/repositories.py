@@ -113,7 +113,7 @@ class Repositories:
         """
         with self._database.write() as tx:
             row = find(tx, repository)
-            if row is None or not repositories.holds_manifests(tx, row.id):
+            if row is None or not repositories.is_known(tx, row.id):
                 raise NotFound(f"repository '{repository.name}' does not exist")
             must_lose_no_tag(tx, row)
             held = partial(_held, tx, row.id)
@@ -152,7 +152,7 @@ class Repositories:
             return str((repositories.read_marker(tx, row.id), labelled, active_rules(tx, row.project_id)))
 
     def description(self, repository: Repository) -> str:
-        """What it is for, as people said. Raises `NotFound` unless it holds something."""
+        """What it is for, as people said. Raises `NotFound`."""
         with self._database.read() as tx:
             return repositories.read_description(tx, must_be_known(tx, repository).id)
 
@@ -163,16 +163,16 @@ class Repositories:
             _record(tx, actor, "update", repository)
 
     def list(self, *, after: str, count: int) -> tuple[list[RepositorySize], bool]:
-        """Up to `count` repositories that hold something, after the name `after`, and whether there are more."""
+        """Up to `count` repositories after the name `after`, and whether there are more."""
         with self._database.read() as tx:
             found = repositories.list_sizes(tx, after=after, count=count + 1)
         return found[:count], len(found) > count
 
 
 def must_be_known(tx: Transaction, repository: Repository) -> RepositoryRecord:
-    """A repository that holds something. Raises `NotFound`."""
+    """A repository to which something was pushed, though it may be empty now. Raises `NotFound`."""
     row = find(tx, repository)
-    if row is None or not repositories.holds_manifests(tx, row.id):
+    if row is None or not repositories.is_known(tx, row.id):
         raise NotFound(f"repository {repository.name} not found")
     return row
 

@@ -113,7 +113,7 @@ def restore(tx: Connection, repository_id: int, ids: Sequence[int], now: int) ->
     for chosen in _batches(ids):
         back = update(manifests).where(manifests.c.id.in_(chosen), _IS_DELETED)
         restored = tx.execute(back.values(deleted_at=None, untagged_at=now)).rowcount
-        usage.count_manifests(tx, repository_id, restored)
+        usage.count_restored(tx, repository_id, restored, now)
     leased = select(repository_blobs.c.blob_id).where(
         repository_blobs.c.repository_id == repository_id, repository_blobs.c.leased_at.is_not(None)
     )

@@ -157,7 +157,7 @@ def add(
         mend(tx, known, content)
         tx.execute(update(manifests).where(manifests.c.id == known).values(back))
         blobs.keep_named(tx, repository_id, known)
-        usage.count_manifests(tx, repository_id, 1, now=now)
+        usage.count_pushed(tx, repository_id, now)
         return known
     values = {
         "repository_id": repository_id,
@@ -177,7 +177,7 @@ def add(
     insert_many(tx, manifest_references, [{**own, "digest": d, "is_manifest": m} for d, m in references.items()])
     blobs.keep_named(tx, repository_id, manifest_id)
     usage.charge_manifest(tx, repository_id, len(content))
-    usage.count_manifests(tx, repository_id, 1, now=now)
+    usage.count_pushed(tx, repository_id, now)
     return manifest_id
 
 
@@ -203,7 +203,7 @@ def delete_softly(tx: Connection, manifest_id: int, now: int, *, user_name: str 
     live = update(manifests).where(manifests.c.id == manifest_id, IS_LIVE).values(deleted_at=now)
     repository_id = tx.execute(live.returning(manifests.c.repository_id)).scalar_one_or_none()
     if repository_id is not None:
-        usage.count_manifests(tx, repository_id, -1)
+        usage.count_gone(tx, repository_id, 1)
 
 
 def remove(tx: Connection, manifest_ids: Collection[int], now: int) -> None:

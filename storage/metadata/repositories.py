@@ -1,10 +1,11 @@
-"""Repositories. One exists from its first upload on, but counts as known only while it holds a manifest that is not
-deleted."""
+"""Repositories. One exists from its first upload on, but is known from its first manifest on, until it is deleted as a
+whole.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, update
 
 from storage.metadata import tags as tag_rows
 from storage.metadata import usage
@@ -41,7 +42,8 @@ _BY_NAME = Prepared(
         repositories.c.name == bindparam("name")
     )
 )
-IS_KNOWN = repositories.c.manifest_count > literal_column("0")  # as the indexes say it
+IS_KNOWN = repositories.c.known_since.is_not(None)  # as the indexes say it
+_HOLDS_SOMETHING = repositories.c.manifest_count > 0
 
 
 def find(tx: Connection, name: str) -> RepositoryRecord | None:
@@ -59,9 +61,15 @@ def get_or_create(tx: Connection, project_id: int, name: str, now: int) -> Repos
     return found
 
 
-def holds_manifests(tx: Connection, repository_id: int) -> bool:
+def is_known(tx: Connection, repository_id: int) -> bool:
     known = select(repositories.c.id).where(repositories.c.id == repository_id, IS_KNOWN)
     return tx.execute(known).one_or_none() is not None
+
+
+def holds_manifests(tx: Connection, repository_id: int) -> bool:
+    """Whether it has any that is not deleted."""
+    holding = select(repositories.c.id).where(repositories.c.id == repository_id, _HOLDS_SOMETHING)
+    return tx.execute(holding).one_or_none() is not None
 
 
 def count_in_project(tx: Connection, project_id: int) -> int:
@@ -70,8 +78,8 @@ def count_in_project(tx: Connection, project_id: int) -> int:
 
 
 def list_names(tx: Connection, sight: Sight, *, after: str, count: int) -> list[str]:
-    """Names of known repositories after `after` that are within the sight."""
-    listed = select(repositories.c.name).where(repositories.c.name > until_nul(after), IS_KNOWN)
+    """Names of repositories after `after` that hold something and are within the sight."""
+    listed = select(repositories.c.name).where(repositories.c.name > until_nul(after), IS_KNOWN, _HOLDS_SOMETHING)
     listed = listed.where(sight.shows(repositories.c.project_id))
     return list(tx.execute(listed.order_by(repositories.c.name).limit(count)).scalars())
 
@@ -159,7 +167,7 @@ def find_listed(tx: Connection, repository_id: int) -> ListedRepository | None:
 def read_marker_of_project(tx: Connection, project_id: int) -> tuple[object, ...]:
     """What is another as soon as the list of a project's repositories is."""
     counted = select(
-        func.count(),
+        func.count(repositories.c.known_since),
         func.max(repositories.c.updated_at),
         func.sum(repositories.c.manifest_count),
         func.sum(repositories.c.pull_count),
@@ -195,12 +203,13 @@ def delete_softly(tx: Connection, repository_id: int, now: int, *, user_name: st
     removed = tag_rows.remove_all(tx, tags.c.repository_id == repository_id, now, user_name=user_name)
     live = update(manifests).where(manifests.c.repository_id == repository_id, manifests.c.deleted_at.is_(None))
     deleted = tx.execute(live.values(deleted_at=now)).rowcount
-    usage.count_manifests(tx, repository_id, -deleted)
+    usage.count_gone(tx, repository_id, deleted)
     mark_deleted(tx, repository_id, now, user_name=user_name)
     return deleted, removed
 
 
 def mark_deleted(tx: Connection, repository_id: int, at: int | None, *, user_name: str | None = None) -> None:
-    """Note when a repository was deleted as a whole, or that it no longer is."""
-    own = repositories.c.id == repository_id
-    tx.execute(update(repositories).where(own).values(deleted_at=at, deleted_by=user_name))
+    """Note when a repository was deleted as a whole, and so is not known any more, or that it no longer is."""
+    gone = {} if at is None else {"known_since": None}
+    own = update(repositories).where(repositories.c.id == repository_id)
+    tx.execute(own.values(deleted_at=at, deleted_by=user_name, **gone))

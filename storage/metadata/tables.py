@@ -47,7 +47,7 @@ def _marked(table: str, column: str) -> Index:
 
 
 def _of_known(name: str, *columns: str) -> Index:
-    is_known = text("manifest_count > 0")
+    is_known = text("known_since IS NOT NULL")
     return Index(name, *columns, sqlite_where=is_known, postgresql_where=is_known)
 
 
@@ -133,8 +133,10 @@ repositories = Table(
     Column("updated_at", BigInteger, nullable=False, server_default="0"),
     Column("description", Text, nullable=False, server_default=EMPTY),
     Column("pull_count", BigInteger, nullable=False, server_default="0"),
-    # That are not deleted: one without any is shown to nobody.
+    # That are not deleted.
     Column("manifest_count", Integer, nullable=False, server_default="0"),
+    # From its first manifest on until it is deleted as a whole; it is shown, though it be empty, unless this is null.
+    Column("known_since", BigInteger),
     _marked("repositories", "deleted_at"),
     # For lists of all that are shown. The first two have the name, so that looking for a part of it reads them alone;
     # one without it that is as narrow would be preferred for that, and be slower.

@@ -83,16 +83,26 @@ _more = (
     .where(repositories.c.id == bindparam("repository"))
     .values(manifest_count=repositories.c.manifest_count + bindparam("more"))
 )
-_COUNT = Prepared(_more)
-_COUNT_PUSHED = Prepared(_more.values(updated_at=bindparam("now")))
+_known = _more.values(known_since=func.coalesce(repositories.c.known_since, bindparam("now")))
+_COUNT_LESS = Prepared(_more)
+_COUNT_MORE = Prepared(_known)
+_COUNT_PUSHED = Prepared(_known.values(updated_at=bindparam("now")))
 
 
-def count_manifests(tx: Connection, repository_id: int, more: int, *, now: int | None = None) -> None:
-    """Count so many manifests more of a repository, or less; `now` is when it was pushed to."""
-    if now is None:
-        _COUNT.run(tx, repository=repository_id, more=more)
-    else:
-        _COUNT_PUSHED.run(tx, repository=repository_id, more=more, now=now)
+def count_pushed(tx: Connection, repository_id: int, now: int) -> None:
+    """Count one manifest more of a repository, which was pushed to it."""
+    _COUNT_PUSHED.run(tx, repository=repository_id, more=1, now=now)
+
+
+def count_restored(tx: Connection, repository_id: int, more: int, now: int) -> None:
+    """Count manifests of a repository that came back."""
+    if more:
+        _COUNT_MORE.run(tx, repository=repository_id, more=more, now=now)
+
+
+def count_gone(tx: Connection, repository_id: int, less: int) -> None:
+    """Count manifests of a repository no longer."""
+    _COUNT_LESS.run(tx, repository=repository_id, more=-less)
 
 
 def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
@@ -101,7 +111,7 @@ def release_manifests(tx: Connection, manifest_ids: Collection[int]) -> None:
         manifests.c.id.in_(list(manifest_ids)), manifests.c.deleted_at.is_(None)
     )
     for repository_id, count in tx.execute(live.group_by(manifests.c.repository_id)).all():
-        count_manifests(tx, repository_id, -count)
+        count_gone(tx, repository_id, count)
     sizes = (
         select(repositories.c.project_id, func.sum(manifests.c.size))
         .join(manifests, manifests.c.repository_id == repositories.c.id)
@@ -131,6 +141,8 @@ def correct(tx: Connection, project_id: int) -> int:
     live = select(func.count()).where(manifests.c.repository_id == repositories.c.id, manifests.c.deleted_at.is_(None))
     own = update(repositories).where(repositories.c.project_id == project_id)
     tx.execute(own.values(manifest_count=live.scalar_subquery()))
+    unknown = own.where(repositories.c.known_since.is_(None), repositories.c.manifest_count > 0)
+    tx.execute(unknown.values(known_since=repositories.c.created_at))
     tx.execute(update(projects).where(projects.c.id == project_id).values(used_bytes=used))
     return used
 

@@ -152,6 +152,8 @@ def test_project_is_removed_when_it_is_empty_by_those_who_run_it(api: Api, regis
     )
     digest = registry.client("admin").head("/v2/gone/app/manifests/1").headers["docker-content-digest"]
     assert registry.client("admin").delete(f"/v2/gone/app/manifests/{digest}").status_code == 202
+    assert api("dev").delete("projects/gone").status_code == 412
+    assert api("dev").delete("projects/gone/repositories/app").status_code == 200
     assert api("dev").delete("projects/gone").status_code == 200
     assert api("admin").get("projects/gone").status_code == 404
 

@@ -86,3 +86,20 @@ def test_repository_is_removed_with_all_that_it_holds(api: Api, registry: Regist
     assert api("mia").delete("projects/team/repositories/gone").status_code == 200
     assert registry.client("admin").get("/v2/team/gone/manifests/1").status_code == 404
     assert api("mia").delete("projects/team/repositories/gone").status_code == 404
+
+
+def test_repository_stays_without_artifacts_until_it_is_removed(api: Api, registry: Registry) -> None:
+    registry.push_image("team/emptied", "1")
+    client, address = api("admin"), "projects/team/repositories/emptied"
+    assert client.put(address, json={"description": "what it is for"}).status_code == 200
+    assert client.delete(f"{address}/artifacts/1").status_code == 200
+    found = client.get(address).json()
+    assert (found["artifact_count"], found["description"]) == (0, "what it is for")
+    assert found in client.get("projects/team/repositories?page_size=0").json()
+    assert client.get(f"{address}/artifacts").json() == []
+    assert "team/emptied" not in registry.client("admin").get("/v2/_catalog").json()["repositories"]
+    assert client.delete(address).status_code == 200
+    assert client.get(address).status_code == 404
+    assert client.delete(address).status_code == 404
+    registry.push_image("team/emptied", "2")
+    assert client.get(address).json()["artifact_count"] == 1

@@ -140,7 +140,7 @@ def test_manifests_without_a_nature_are_told_the_oldest_first(tx: Transaction, r
     assert manifests.total_size(tx, repository, ["sha256:child", "sha256:signature"]) == 7 + 5
 
 
-def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_deleted(
+def test_repository_is_known_from_its_first_manifest_on_until_it_is_deleted_as_a_whole(
     tx: Transaction, project: int
 ) -> None:
     row = repositories.get_or_create(tx, project, "p/counted", 1)
@@ -166,10 +166,13 @@ def test_repository_is_known_for_as_long_as_it_holds_a_manifest_that_is_not_dele
     manifests.remove(tx, [first], 11)
     assert counted() == [1]
     manifests.remove(tx, [second], 11)
+    assert counted() == [0]
+    assert not repositories.holds_manifests(tx, row.id)
+    repositories.delete_softly(tx, row.id, 12)
     assert counted() == [1]  # of the other one: this one is not known any more
     assert not repositories.holds_manifests(tx, row.id)
     make_manifest(tx, row.id, "sha256:c")
-    usage.count_manifests(tx, row.id, 5)
+    usage.count_restored(tx, row.id, 5, 1)
     usage.correct(tx, project)
     assert counted() == [1]
 
