@@ -181,16 +181,16 @@ class Accounts:
                 return _Claim(f"?{credentials.username}", None, None)
             key = f"robot:{robot.id}:{robot.secret_version}"
             return _Claim(key, robot.secret_hash, Actor(robot=robot, display=credentials.username))
+        # Asked for every account, or the statements would tell an unknown one from others.
+        is_elsewhere = not is_token(credentials.password) and self._asks_elsewhere(tx)
         user = users.find_by_login(tx, credentials.username)
         if user is None or user.is_disabled:
-            is_elsewhere = user is None and not is_token(credentials.password) and self._asks_elsewhere(tx)
-            name = credentials.username if is_elsewhere else None
+            name = credentials.username if is_elsewhere and user is None else None
             return _Claim(f"?{credentials.username}", None, None, elsewhere=name)
         if is_token(credentials.password):
             return self._claim_by_key(tx, user, credentials.password)
         if user.source != "ldap":
             return _Claim(_key(user), user.password_hash, Actor(user))
-        is_elsewhere = self._asks_elsewhere(tx)
         return _Claim(_key(user), None, Actor(user) if is_elsewhere else None, user.name if is_elsewhere else None)
 
     def _asks_elsewhere(self, tx: Transaction) -> bool:

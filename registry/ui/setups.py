@@ -1,5 +1,7 @@
 """The page that the link of the first start leads to."""
 
+import hmac
+
 from starlette.responses import Response
 
 from registry.browsers import Browsers, SignIns
@@ -24,7 +26,9 @@ class SetupScreens:
         """Choose the password, and go on signed in."""
         self._browsers.must_be_asked_for_here(call.request)
         token, password = call.form("token"), call.secret("password")
-        if password != call.secret("again"):
+        if not hmac.compare_digest(
+            *(call.secret(name).encode(errors="surrogatepass") for name in ("password", "again"))
+        ):
             return self._form(call, token, marked("The two passwords differ."))
         try:
             user = self._passwords.choose(token, password)

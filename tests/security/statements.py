@@ -1,6 +1,9 @@
 """What a registry asks of its database."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
 
 from tests.http.serving import Registry
 from tests.storage.metadata.statements import Statement, noted
@@ -11,3 +14,14 @@ def statements_of(registry: Registry) -> AbstractContextManager[list[Statement]]
     with registry.database.read() as tx:
         url = tx.engine.url
     return noted(lambda connection: connection.engine.url == url)
+
+
+@contextmanager
+def without_background_work() -> Iterator[None]:
+    """Servers that are started in the block do nothing by themselves, which would be counted too."""
+
+    async def never(*_: object) -> None: ...
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("registry.app.repeat", never)
+        yield

@@ -21,7 +21,7 @@ from storage.digest import Digest
 from storage.disk import DiskStore
 from tests.http.pushes import Repo, codes, descriptor, document, fresh, image
 from tests.http.serving import MANIFEST_TYPE, PASSWORD, Registry, populate, running
-from tests.security.statements import statements_of
+from tests.security.statements import statements_of, without_background_work
 
 SECRET = b"what only the project `team` has"
 NEVER = b"what nobody ever pushed, of 32 b"
@@ -36,17 +36,11 @@ class Work:
     calls: Counter[str]
 
 
-async def never(*_: object) -> None:
-    """In place of background work, which would be counted too."""
-
-
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     config = Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD, gc_seconds=0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("registry.app.repeat", never)
-        with running(config) as running_registry:
-            yield from _populated(running_registry)
+    with without_background_work(), running(config) as running_registry:
+        yield from _populated(running_registry)
 
 
 def _populated(registry: Registry) -> Iterator[Registry]:

@@ -17,6 +17,7 @@ from storage.digest import Digest
 from tests.http.pushes import ABSENT, Repo, basic, document, fresh, objects, port
 from tests.http.raw import Client
 from tests.http.serving import PASSWORD, Registry, populate, running
+from tests.security.statements import without_background_work
 
 LOCAL = b"what a file beside the data has"
 
@@ -76,7 +77,8 @@ class Opened:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     folder = tmp_path_factory.mktemp("registry")
     (folder / "beside").write_bytes(LOCAL)
-    with running(Config(data=folder / "data", admin_password=PASSWORD, gc_seconds=0)) as running_registry:
+    config = Config(data=folder / "data", admin_password=PASSWORD, gc_seconds=0)
+    with without_background_work(), running(config) as running_registry:
         populate(running_registry)
         Repo(running_registry.client("admin"), "team/app").push_image("1")
         yield running_registry
