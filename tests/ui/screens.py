@@ -84,6 +84,15 @@ SCREENS = {
     "delete-user": "/ui/users/3/delete",
     "account": "/ui/account",
     "new-token": "/ui/account/tokens/new",
+    "usage": "/ui/usage",
+    "activity-everywhere": "/ui/activity",
+    "search": "/ui/search?q=te",
+    "search-none": "/ui/search?q=nothing+of+the+kind",
+    "connect": "/ui/connect",
+    "connect-k3s": "/ui/connect?client=k3s",
+    "uploads": "/ui/storage/uploads",
+    "settings-of-all": "/ui/settings",
+    "system": "/ui/system",
     "not-found": "/ui/projects/nowhere",
 }
 VARIANTS: dict[str, dict[str, Any]] = {
