@@ -9,12 +9,14 @@ from registry.core.artifact_changes import ArtifactChanges
 from registry.core.audit import Audit
 from registry.core.deletions import Deletions
 from registry.core.first_passwords import FirstPasswords
+from registry.core.groups import Groups
 from registry.core.immutability import ImmutableRules
 from registry.core.insides import Insides
 from registry.core.labels import Labels
 from registry.core.members import Memberships
 from registry.core.open_uploads import OpenUploads
 from registry.core.people import People
+from registry.core.project_quotas import ProjectQuotas
 from registry.core.project_settings import ProjectSettings
 from registry.core.repositories import Repositories
 from registry.core.restoring import Restoring
@@ -33,11 +35,13 @@ from registry.ui.assets import Assets
 from registry.ui.connecting import ConnectScreens
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
+from registry.ui.descriptions import DescriptionScreens
 from registry.ui.files import FileScreens
 from registry.ui.labels import LabelScreens
 from registry.ui.members import MemberScreens
 from registry.ui.pages import Pages
 from registry.ui.projects import ProjectScreens
+from registry.ui.quotas import QuotaScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.rules import Screens
@@ -89,8 +93,10 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         projects=ProjectScreens(
             pages, parts.projects, parts.new_projects, repositories, ProjectSettings(database), days=parts.days
         ),
-        members=MemberScreens(pages, Memberships(database, parts.ldap)),
+        members=MemberScreens(pages, Memberships(database, parts.ldap), people, Groups(database, parts.ldap)),
         activity=ActivityScreens(pages, audit),
+        quotas=QuotaScreens(pages, parts.projects, ProjectQuotas(database)),
+        descriptions=DescriptionScreens(pages, ProjectSettings(database), repositories),
         robots=RobotScreens(pages, Robots(database)),
         labels=LabelScreens(pages, Labels(database), artifacts),
         webhooks=WebhookScreens(pages, Webhooks(database)),

@@ -87,6 +87,8 @@ PLACES = [
     ("registry.ui", ["registry/app.py", "registry/pages.py", "registry/ui/"]),
     ("jinja2", ["registry/ui/pages.py"]),
     ("babel", ["registry/ui/languages.py"]),
+    ("markdown_it", ["registry/ui/markdown.py"]),
+    ("nh3", ["registry/ui/markdown.py"]),
     ("registry.v2", ["registry/app.py", "registry/routes.py", "registry/v2/"]),
     (
         "registry.config",

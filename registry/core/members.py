@@ -1,5 +1,6 @@
 """Memberships: who has which role in a project."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from auth.access import Actor
@@ -7,6 +8,7 @@ from auth.roles import Role
 from registry.core import audit, groups, people
 from registry.core.filters import filtered
 from registry.errors import BadQuery, Conflict, NotFound
+from storage.clock import now_ms
 from storage.metadata import members, projects
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Filter, Listing
@@ -32,9 +34,12 @@ class Memberships:
     groups may be named that nobody but that knows yet.
     """
 
-    def __init__(self, database: Database, directory: Directory | None = None) -> None:
+    def __init__(
+        self, database: Database, directory: Directory | None = None, *, clock: Callable[[], int] = now_ms
+    ) -> None:
         self._database = database
         self._directory = directory
+        self._clock = clock
 
     def page(self, project_id: int, listing: Listing) -> tuple[list[Membership], int]:
         """A page of a project's members, and how many there are. Raises `BadQuery`."""
@@ -72,7 +77,15 @@ class Memberships:
             for project_id, _ in members.list_led_alone(tx, user_id, Role.PROJECT_ADMIN):
                 project = projects.find_by_id(tx, project_id)
                 assert project is not None, "it was found in this transaction"  # noqa: S101
-                _put_admin(tx, actor, project, found)
+                self._put_admin(tx, actor, project, found)
+
+    def _put_admin(self, tx: Transaction, actor: Actor, project: ProjectRecord, user: UserRecord) -> None:
+        held, role = members.find(tx, project.id, user.name), Role.PROJECT_ADMIN
+        if held:
+            members.set_role(tx, held.id, role)
+        else:
+            members.add(tx, project.id, role, at=self._clock(), by=actor.name, user_id=user.id)
+        _note(tx, actor, "update" if held else "create", project, name=user.name, role=role)
 
     def add_user(self, actor: Actor, project: ProjectRecord, user: int | str, role: int) -> int:
         """Make a user, named or numbered, a member; returns the number of the membership.
@@ -86,7 +99,7 @@ class Memberships:
             found = people.must_exist(tx, user)
             if members.is_member(tx, project.id, user_id=found.id):
                 raise Conflict(f"The project member specified already exist: {found.name}")
-            made = members.add(tx, project.id, role, user_id=found.id)
+            made = members.add(tx, project.id, role, at=self._clock(), by=actor.name, user_id=found.id)
             _note(tx, actor, "create", project, name=found.name, role=role)
             return made
 
@@ -99,7 +112,7 @@ class Memberships:
             found = groups.must_exist(tx, group) if isinstance(group, int) else groups.get_or_add(tx, group)
             if members.is_member(tx, project.id, group_id=found.id):
                 raise Conflict(f"The project member specified already exist: {found.name}")
-            made = members.add(tx, project.id, role, group_id=found.id)
+            made = members.add(tx, project.id, role, at=self._clock(), by=actor.name, group_id=found.id)
             _note(tx, actor, "create", project, name=found.name, role=role)
             return made
 
@@ -123,15 +136,6 @@ class Memberships:
         """How many members have each role, by the number of the role."""
         with self._database.read() as tx:
             return members.count_roles(tx, project_id)
-
-
-def _put_admin(tx: Transaction, actor: Actor, project: ProjectRecord, user: UserRecord) -> None:
-    held = members.find(tx, project.id, user.name)
-    if held:
-        members.set_role(tx, held.id, Role.PROJECT_ADMIN)
-    else:
-        members.add(tx, project.id, Role.PROJECT_ADMIN, user_id=user.id)
-    _note(tx, actor, "update" if held else "create", project, name=user.name, role=Role.PROJECT_ADMIN)
 
 
 def _must_be_role(role: int) -> None:

@@ -67,7 +67,7 @@ class NewProjects:
                 cve_allowlist=allowlist.text() if wish.allowed_cves else "{}",
             )
             if owner_id is not None:
-                members.put_role(tx, made.id, owner_id, Role.PROJECT_ADMIN)
+                members.add(tx, made.id, Role.PROJECT_ADMIN, at=now, by=actor.name, user_id=owner_id)
             audit.record(tx, actor, operation="create", resource_type="project", resource=made.name, project_id=made.id)
             return made
 

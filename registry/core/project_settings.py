@@ -88,6 +88,18 @@ class ProjectSettings:
                 projects.set_allowlist(tx, current.id, allowlist.text())
             self._put(tx, actor, current, settings_of(current) | values)
 
+    def description(self, project: ProjectRecord) -> str:
+        """What it is for, in Markdown."""
+        with self._database.read() as tx:
+            return projects.read_description(tx, project.id)
+
+    def describe(self, actor: Actor, project: ProjectRecord, description: str) -> None:
+        """Say what it is for. Raises `NotFound`."""
+        with self._database.write() as tx:
+            current = _must_exist(tx, project.id)
+            projects.describe(tx, current.id, description, self._clock())
+            note_update(tx, actor, current, "description")
+
     def add(self, actor: Actor, project: ProjectRecord, name: str, value: str) -> None:
         """Raises `BadQuery`, `NotFound`, and `Conflict` for what is set already."""
         with self._database.write() as tx:

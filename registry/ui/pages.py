@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 THEME_COOKIE, THEMES = "theme", ("light", "dark")
 KEYS_COOKIE, KEYS = "keys", ("on", "off")
 _NOTE_COOKIE = "note"
+_PARTS = ("dialog", "suggested")  # ids of what pages have made for them without the frame
 _RESTORING = re.compile(rf"{PAGES}/r/[a-z0-9/._-]+/-/restore")
 SEEN_HEADER, _SEEN = "X-Cove-Seen", "cove.seen"
 _FORBIDDEN, _SERVERS = 403, 500
@@ -198,7 +199,7 @@ class Pages:
             "has_keys": request.cookies.get(KEYS_COOKIE) != "off",
             "path": request.scope["path"],
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-            "layout": "bare.html" if request.headers.get("hx-target") == "dialog" else "page.html",
+            "layout": "bare.html" if request.headers.get("hx-target") in _PARTS else "page.html",
             "proof_field": PROOF_FIELD,
             "news_headers": {NO_RENEWAL_HEADER: "true", SEEN_HEADER: request.scope.get(_SEEN, "")},
             "code": self._browsers.code(request),

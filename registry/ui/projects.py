@@ -66,10 +66,17 @@ class ProjectScreens:
         listing = listing_of(call, sort=("-update_time",))
         found = shown(call, self._repositories.page_of_project(call.project.id, listing))
         counts = self._days.counts(call.actor, call.project.id)
-        return self._pages.show(call, "project.html", list=found, counts=counts)
+        return self._pages.show(
+            call, "project.html", list=found, counts=counts, description=self._settings.description(call.project)
+        )
 
     def settings(self, call: Call) -> Response:
-        return self._pages.show(call, "project_settings.html", listed=self._projects.listed(call.project.id))
+        return self._pages.show(
+            call,
+            "project_settings.html",
+            listed=self._projects.listed(call.project.id),
+            description=self._settings.description(call.project),
+        )
 
     def save(self, call: Call) -> Response:
         public = str(call.form("visibility") == "public").lower()

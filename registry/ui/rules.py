@@ -12,10 +12,12 @@ from registry.ui.assets import Assets
 from registry.ui.connecting import ConnectScreens
 from registry.ui.dashboards import DashboardScreens
 from registry.ui.deletions import DeletionScreens, RestoringScreens
+from registry.ui.descriptions import DescriptionScreens
 from registry.ui.files import FileScreens
 from registry.ui.labels import LabelScreens
 from registry.ui.members import MemberScreens
 from registry.ui.projects import ProjectScreens
+from registry.ui.quotas import QuotaScreens
 from registry.ui.repositories import RepositoryScreens
 from registry.ui.robots import RobotScreens
 from registry.ui.searches import SearchScreens
@@ -53,6 +55,8 @@ class Screens:
     deletions: DeletionScreens
     restoring: RestoringScreens
     tags: TagScreens
+    quotas: QuotaScreens
+    descriptions: DescriptionScreens
     robots: RobotScreens
     labels: LabelScreens
     webhooks: WebhookScreens
@@ -106,6 +110,10 @@ def _projects(to: Screens) -> list[Rule]:
         on("GET", project, to.projects.repositories, needs=InProject("repository:list")),
         on("GET", f"{project}/settings", to.projects.settings, needs=InProject("project:update")),
         on("POST", f"{project}/settings", to.projects.save, needs=InProject("project:update")),
+        on("GET", f"{project}/description", to.descriptions.of_project, needs=InProject("project:update")),
+        on("POST", f"{project}/description", to.descriptions.save_of_project, needs=InProject("project:update")),
+        on("GET", f"{project}/quota", to.quotas.get, needs=InSystem("quota:update")),
+        on("POST", f"{project}/quota", to.quotas.save, needs=InSystem("quota:update")),
         on("GET", f"{project}/delete", to.projects.ask_delete, needs=InProject("project:delete")),
         on("POST", f"{project}/delete", to.projects.delete, needs=InProject("project:delete")),
         on("GET", f"{project}/deleted", to.restoring.of_project, needs=InProject("repository:push")),
@@ -113,6 +121,7 @@ def _projects(to: Screens) -> list[Rule]:
         on("GET", f"{project}/activity/export", to.activity.export_of_project, needs=InProject("log:list")),
         on("GET", members, to.members.index, needs=InProject("member:list")),
         on("POST", members, to.members.add, needs=InProject("member:create")),
+        on("GET", f"{members}/suggested", to.members.suggest, needs=InProject("member:create")),
         on("POST", member, to.members.set_role, needs=InProject("member:update")),
         on("GET", f"{member}/remove", to.members.ask_remove, needs=InProject("member:delete")),
         on("POST", f"{member}/remove", to.members.remove, needs=InProject("member:delete")),
@@ -194,6 +203,13 @@ def _repositories(to: Screens) -> list[Rule]:
     return [
         on("GET", f"{repository}/-/delete", to.repositories.ask_delete, needs=InProject("repository:delete")),
         on("POST", f"{repository}/-/delete", to.repositories.delete, needs=InProject("repository:delete")),
+        on("GET", f"{repository}/-/description", to.descriptions.of_repository, needs=InProject("repository:update")),
+        on(
+            "POST",
+            f"{repository}/-/description",
+            to.descriptions.save_of_repository,
+            needs=InProject("repository:update"),
+        ),
         on("GET", several, to.deletions.ask_artifacts, needs=InProject("artifact:delete")),
         on(
             "POST",

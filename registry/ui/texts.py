@@ -21,6 +21,16 @@ def bytes_text(count: int) -> str:
     return f"{value:.{1 if unit and value < 10 else 0}f} {_UNITS[unit]}"
 
 
+def exact_size(count: int | None) -> str:
+    """To the byte, as `registry.values.size` reads it; nothing for None."""
+    if count is None:
+        return ""
+    value, unit = count, 0
+    while value and value % 1024 == 0 and unit < len(_UNITS) - 1:
+        value, unit = value // 1024, unit + 1
+    return f"{value}{_UNITS[unit] if unit else ''}"
+
+
 def count_text(count: int) -> str:
     return f"{count:,}"
 
@@ -62,6 +72,7 @@ def reason(error: RegistryError) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "bytes": bytes_text,
+    "exact": exact_size,
     "count": count_text,
     "time": time_text,
     "day": day_text,

@@ -17,7 +17,10 @@ def put_role(tx: Connection, project_id: int, user_id: int, role: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A user or a group, one of the two, with a role in a project; `name` is that of either."""
+    """A user or a group, one of the two, with a role in a project; `name` is that of either.
+
+    `added_at` is in milliseconds; it and `added_by`, a name, are None where nobody knows.
+    """
 
     id: int
     project_id: int
@@ -25,11 +28,20 @@ class Membership:
     role: int
     user_id: int | None
     group_id: int | None
+    added_at: int | None
+    added_by: str | None
 
 
 _NAME = func.coalesce(users.c.name, user_groups.c.name).label("name")
 _MEMBERSHIPS = select(
-    members.c.id, members.c.project_id, _NAME, members.c.role, members.c.user_id, members.c.group_id
+    members.c.id,
+    members.c.project_id,
+    _NAME,
+    members.c.role,
+    members.c.user_id,
+    members.c.group_id,
+    members.c.added_at,
+    members.c.added_by,
 ).select_from(
     members.outerjoin(users, users.c.id == members.c.user_id).outerjoin(
         user_groups, user_groups.c.id == members.c.group_id
@@ -87,10 +99,22 @@ def is_member(tx: Connection, project_id: int, *, user_id: int | None = None, gr
     return tx.execute(select(members.c.id).where(members.c.project_id == project_id, own)).first() is not None
 
 
-def add(tx: Connection, project_id: int, role: int, *, user_id: int | None = None, group_id: int | None = None) -> int:
-    """A member that was none, by its user or its group; returns the number of the membership."""
-    values = {"project_id": project_id, "role": role, "user_id": user_id, "group_id": group_id}
-    return insert_row(tx, members, values)
+def add(
+    tx: Connection,
+    project_id: int,
+    role: int,
+    *,
+    at: int,
+    by: str,
+    user_id: int | None = None,
+    group_id: int | None = None,
+) -> int:
+    """A member that was none, by its user or its group; returns the number of the membership.
+
+    `at` is in milliseconds, `by` the name of whoever adds it.
+    """
+    who = {"user_id": user_id, "group_id": group_id, "added_at": at, "added_by": by or None}
+    return insert_row(tx, members, {"project_id": project_id, "role": role, **who})
 
 
 def set_role(tx: Connection, member_id: int, role: int) -> None:

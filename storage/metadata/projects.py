@@ -172,6 +172,17 @@ def set_settings(tx: Connection, project_id: int, *, is_public: bool, settings: 
     tx.execute(update(projects).where(projects.c.id == project_id).values(**values))
 
 
+def read_description(tx: Connection, project_id: int) -> str:
+    """Empty also where there is no such project."""
+    found = tx.execute(select(projects.c.description).where(projects.c.id == project_id)).scalar_one_or_none()
+    return found or ""
+
+
+def describe(tx: Connection, project_id: int, description: str, now: int) -> None:
+    own = projects.c.id == project_id
+    tx.execute(update(projects).where(own).values(description=description, updated_at=now))
+
+
 def set_allowlist(tx: Connection, project_id: int, allowlist: str) -> None:
     """`allowlist` is JSON."""
     tx.execute(update(projects).where(projects.c.id == project_id).values(cve_allowlist=allowlist))

@@ -102,6 +102,8 @@ projects = Table(
     # JSON: settings beside these columns, by Harbor's names and with texts as values; and CVEs that are no concern.
     Column("settings", Text, nullable=False, server_default=EMPTY_OBJECT),
     Column("cve_allowlist", Text, nullable=False, server_default=EMPTY_OBJECT),
+    # What it is for, in Markdown.
+    Column("description", Text, nullable=False, server_default=EMPTY),
     sqlite_autoincrement=True,
 )
 
@@ -114,6 +116,9 @@ members = Table(
     Column("user_id", Id, reference("users.id"), index=True),
     Column("group_id", Id, reference("user_groups.id"), index=True),
     Column("role", Integer, nullable=False),
+    # When, and the name of whoever did it; null for what nobody knows.
+    Column("added_at", BigInteger),
+    Column("added_by", Text),
     UniqueConstraint("project_id", "user_id"),
     UniqueConstraint("project_id", "group_id", name="uq_members_project_id_group_id"),
     sqlite_autoincrement=True,

@@ -96,6 +96,51 @@ def test_member_is_added_gets_another_role_and_goes(registry: Registry, browsers
     assert browsers("lim").get("/ui/projects/other").status_code == 404
 
 
+def test_members_tell_when_and_by_whom_they_were_added_and_groups_are_members_too(
+    registry: Registry, browsers: Browsers
+) -> None:
+    pat, members = browsers("pat"), "/ui/projects/team/members"
+    assert pat.send_form(members, kind="group", name="builders", role="2").status_code == 303
+    assert pat.send_form(members, kind="group", name="builders", role="2").status_code == 422
+    nameless = pat.send_form(members, kind="group", name="x" * 300, role="2")
+    assert "The group was not added:" in nameless.text
+    found = registry.client("admin").get("/api/v2.0/projects/team/members?entityname=builders").json()
+    assert [(each["entity_type"], each["role_id"]) for each in found] == [("g", 2)]
+    row = pat.get(f"{members}?q=builders").text.partition('class="list"')[2]
+    assert "builders" in row
+    assert ">pat</td>" in row
+    assert "<time" in row
+    assert pat.send_form(members, f"{members}/{found[0]['id']}/remove").status_code == 303
+
+
+def test_names_are_suggested_while_one_is_typed(registry: Registry, browsers: Browsers) -> None:
+    suggested = "/ui/projects/team/members/suggested"
+    page = browsers("pat").get(suggested, params={"name": "ST"}, headers={"HX-Target": "suggested"}).text
+    assert '<option value="stan">' in page
+    assert "<html" not in page
+    assert "<option" not in browsers("pat").get(suggested, headers={"HX-Target": "suggested"}).text
+    group = {"group_name": "typed-group", "group_type": 3}
+    assert registry.client("admin").post("/api/v2.0/usergroups", json=group).status_code == 201
+    assert "typed-group" in browsers("pat").get(suggested, params={"name": "typed", "kind": "group"}).text
+    assert browsers("mia").get(suggested).status_code == 403
+
+
+def test_administrators_say_how_much_a_project_may_keep(registry: Registry, browsers: Browsers) -> None:
+    admin, quota = browsers("admin"), "/ui/projects/other/quota"
+    assert browsers("pat").get("/ui/projects/team/quota").status_code == 403
+    assert "/ui/projects/team/quota" not in browsers("pat").get("/ui/projects/team/settings").text
+    assert admin.send_form(quota, quota="10GiB").headers["location"] == "/ui/projects/other/settings"
+    assert registry.projects.find("other").quota_bytes == 10 * 1024**3
+    assert 'value="10GiB"' in admin.get(quota).text
+    assert "of 10 GiB in use" in admin.get("/ui/projects/other/settings").text
+    wrong = admin.send_form(quota, quota="a lot")
+    assert wrong.status_code == 422
+    assert 'value="a lot"' in wrong.text
+    assert admin.send_form(quota, quota="").status_code == 303
+    assert registry.projects.find("other").quota_bytes is None
+    assert admin.get("/ui/projects/nowhere/quota").status_code == 404
+
+
 def test_list_with_nothing_in_it_says_so(browsers: Browsers) -> None:
     assert "Nobody here" in browsers("admin").get("/ui/projects/team/members?q=nobody").text
 

@@ -152,7 +152,7 @@ def test_role_that_a_group_has_counts_for_its_people(tx: Transaction) -> None:
     project, dev = make_project(tx, "p"), users.add(tx, "dev", "x", is_admin=False, now=1).id
     group = groups.add(tx, 3, "people").id
     groups.put_user(tx, dev, [group])
-    members.add(tx, project, 1, group_id=group)
+    members.add(tx, project, 1, group_id=group, at=1, by="ann")
     record(tx, 1, "create", "x", project)
     assert recorded(tx, sight=Sight(user_id=dev, roles=(1,), is_private=True)) == ["x"]
     assert recorded(tx, sight=Sight(user_id=dev, roles=(2,), is_private=True)) == []
