@@ -287,10 +287,11 @@ class Answers(BaseHTTPRequestHandler):
 @contextmanager
 def answering(**how: Any) -> Iterator[str]:
     """The address of such a server; `fields` are functions of it."""
-    handler = type("Handler", (Answers,), {"fields": {}, **how})
+    fields: dict[str, str] = {}
+    handler = type("Handler", (Answers,), {**how, "fields": fields})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        handler.fields = {name: value.format(url=url) for name, value in how.get("fields", {}).items()}
+        fields |= {name: value.format(url=url) for name, value in how.get("fields", {}).items()}
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -28,7 +28,7 @@ def test_settings_are_the_registrys_and_those_of_the_environment_are_not(monkeyp
 
 
 def test_registry_that_does_not_start_tells_why() -> None:
-    with pytest.raises(NotStarted, match="log_format"), serve({"log_format": "runes"}):
+    with pytest.raises(NotStarted, match="COVE_LOG_FORMAT"), serve({"log_format": "runes"}):
         raise AssertionError("it started")
 
 
