@@ -27,7 +27,7 @@ class Contract:
 
     `query` names its parameters, those that have to be there with a `!`; what they mean is told in one place
     (`registry.api.parameters`). `refuses` has the statuses beside `status` that do not follow from what the route needs
-    and takes.
+    and takes; `failing` is the type of a body that one of these has instead of a list of errors.
     """
 
     status: int
@@ -35,6 +35,7 @@ class Contract:
     takes: Any
     query: tuple[str, ...]
     refuses: tuple[int, ...]
+    failing: tuple[int, Any] | None = None
 
 
 def answers(
@@ -44,11 +45,12 @@ def answers(
     status: int = 200,
     query: tuple[str, ...] = (),
     refuses: tuple[int, ...] = (),
+    failing: tuple[int, Any] | None = None,
 ) -> Callable[[F], F]:
     """Says what a handler answers with; its docstring, if it has one, is shown with that."""
 
     def mark(handler: F) -> F:
-        setattr(handler, _NAME, Contract(status, gives, takes, query, refuses))
+        setattr(handler, _NAME, Contract(status, gives, takes, query, refuses, failing))
         return handler
 
     return mark

@@ -97,7 +97,9 @@ def _of_anything(kind: type) -> dict[str, Any]:
 def _types(rules: Iterable[Rule]) -> Iterator[Any]:
     for rule in rules:
         contract = contract_of(rule.handler)
-        yield from (kind for kind in (contract.gives, contract.takes) if kind is not None and not isinstance(kind, str))
+        failing = contract.failing[1] if contract.failing else None
+        kinds = (contract.gives, contract.takes, failing)
+        yield from (kind for kind in kinds if kind is not None and not isinstance(kind, str))
 
 
 def _path(rule: Rule) -> str:
@@ -190,7 +192,8 @@ def _responses(rule: Rule, contract: Contract, shapes: dict[Any, Any]) -> dict[s
 
 def _response(rule: Rule, contract: Contract, status: int, shapes: dict[Any, Any]) -> dict[str, Any]:
     if status >= 400:
-        content = {} if rule.method == "HEAD" else {"content": _content(ErrorList, shapes)}
+        kind = contract.failing[1] if contract.failing and contract.failing[0] == status else ErrorList
+        content = {} if rule.method == "HEAD" else {"content": _content(kind, shapes)}
         return {"description": _REASONS[status], **content}
     response: dict[str, Any] = {"description": "It is done." if contract.gives is None else "It is here."}
     if status == 201:

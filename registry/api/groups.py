@@ -69,7 +69,7 @@ class GroupEndpoints:
         items = [FoundGroup(id=group.id, group_name=group.name, group_type=group.kind) for group in found]
         return listed(call, page, items, total)
 
-    @answers(takes=WantedGroup, status=201, refuses=(409,))
+    @answers(takes=WantedGroup, status=201, refuses=(404, 409, 503))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedGroup)
         return created(call, self._groups.create(call.actor, wanted.wish()).id)

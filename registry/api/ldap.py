@@ -82,7 +82,7 @@ class LdapEndpoints:
         found = self._ldap.people(call.query("username") or "")
         return shown([LdapUser(username=each.name, realname=each.real_name, email=each.email) for each in found])
 
-    @answers(takes=LdapImportUsers, refuses=(404, 503))
+    @answers(takes=LdapImportUsers, refuses=(404, 503), failing=(404, list[LdapFailedImportUser]))
     def import_people(self, call: Call) -> Response:
         """Accounts for people of the directory; who gets none is told with 404."""
         failed = self._ldap.import_people(parse_body(call.body, LdapImportUsers).ldap_uid_list)

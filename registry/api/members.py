@@ -60,7 +60,7 @@ class MemberEndpoints:
         found, total = self._memberships.page(call.project.id, listing.narrowed(*filters))
         return listed(call, listing, [_shown(member) for member in found], total)
 
-    @answers(takes=WantedMember, status=201, refuses=(409,))
+    @answers(takes=WantedMember, status=201, refuses=(409, 503))
     def post(self, call: Call) -> Response:
         wanted = parse_body(call.body, WantedMember)
         user, group = wanted.member_user, wanted.member_group

@@ -92,6 +92,31 @@ def test_group_gives_its_role_to_whoever_is_in_it(api: Api, registry: Registry) 
     assert api("admin").get(path).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "group",
+    [
+        {"group_name": "of-ldap", "group_type": 1, "ldap_group_dn": "CN=Of LDAP, dc=example"},
+        {"group_name": "of-http", "group_type": 2},
+        {"group_name": "of-oidc", "group_type": 3},
+    ],
+    ids=["ldap", "http", "oidc"],
+)
+def test_group_of_each_kind_is_a_member_and_known_again(api: Api, group: dict[str, object]) -> None:
+    path = made(api, TEAM, {"role_id": 3, "member_group": group})
+    member = api("admin").get(path).json()
+    assert (member["entity_name"], member["entity_type"], member["role_id"]) == (group["group_name"], "g", 3)
+    assert made_twice(api, {"role_id": 3, "member_group": group}) == 409
+    if "ldap_group_dn" in group:
+        respelt = {**group, "ldap_group_dn": "cn=of ldap,DC=Example"}
+        assert made_twice(api, {"role_id": 3, "member_group": respelt}) == 409
+        found = api("admin").get("usergroups", params={"ldap_group_dn": "cn=OF LDAP,dc=example"}).json()
+        assert [each["ldap_group_dn"] for each in found] == [group["ldap_group_dn"]]
+    api("admin").put(path, json={"role_id": 2})
+    assert api("admin").get(path).json()["role_id"] == 2
+    assert api("admin").delete(path).status_code == 200
+    assert api("admin").delete(f"usergroups/{member['entity_id']}").status_code == 200
+
+
 def made_twice(api: Api, body: object) -> int:
     return api("admin").post(TEAM, json=body).status_code
 

@@ -1,5 +1,6 @@
 """Signing in with a real LDAP directory: accounts, groups, standing, and what is refused."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -10,6 +11,9 @@ from ipaddress import ip_network
 
 import httpx
 import pytest
+from harborapi import HarborAsyncClient
+from harborapi.exceptions import NotFound
+from harborapi.models import LdapConf
 
 from registry.config import Config
 from storage.metadata import users, vouchings
@@ -308,6 +312,25 @@ def test_groups_are_looked_for(registry: Registry) -> None:
     assert admin.get(path, params={"groupdn": f"cn=outside,ou=elsewhere,{BASE}"}).json() == []
     assert admin.get(path, params={"groupname": "*"}).json() == []
     assert [admin.get(path).status_code, admin.get(path, params={"groupdn": "x"}).status_code] == [400, 400]
+
+
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_(computed_)?fields':DeprecationWarning")
+def test_client_of_harbor_finds_and_brings_people_and_groups(registry: Registry) -> None:
+    async def flow() -> None:
+        harbor = HarborAsyncClient(url=f"{registry.url}/api/v2.0", username="admin", secret=PASSWORD)
+        result = await harbor.ping_ldap()
+        assert (result.success, result.message) == (True, None)
+        wrong = await harbor.ping_ldap(LdapConf(ldap_base_dn=f"ou=none,{BASE}"))
+        assert not wrong.success
+        assert [each.realname for each in await harbor.search_ldap_users("bob")] == ["The bob"]
+        found = await harbor.search_ldap_groups(group_name="crew")
+        assert [(each.group_name, each.group_type) for each in found] == [("crew", 1)]
+        await harbor.import_ldap_users(["bob"])
+        with pytest.raises(NotFound):
+            await harbor.import_ldap_users(["nobody"])
+        await harbor.client.aclose()
+
+    asyncio.run(flow())
 
 
 def test_member_may_be_somebody_who_has_never_come(registry: Registry, directory: LdapServer) -> None:
