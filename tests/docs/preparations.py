@@ -52,7 +52,9 @@ until grep -q "^Cove is ready" serve.out; do sleep 0.1; done
 cove project add team
 stage push team/app:v1 one
 stage push team/app:v2 two
-stop
+kill "$(pgrep -P "$SERVER")"  # faketime waits for it
+wait "$SERVER" || true
+SERVER=
 cove serve
 stage push team/app:v1 three
 DELETED=$(stage delete team/app:v2)
@@ -64,6 +66,7 @@ cove project add team
 cove user add ann
 cove member add team ann maintainer
 stage push team/app:1 one
+stage push team/notes:1 two
 """
 
 PREPARATIONS = {

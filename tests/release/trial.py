@@ -42,7 +42,9 @@ def ready(shown: IO[str]) -> str:
 
 def try_page(url: str) -> None:
     """Templates, texts of another language, files for browsers, the description of the API."""
-    with httpx.Client(base_url=url, follow_redirects=True, headers={"Accept-Language": "zh-CN"}) as browser:
+    with httpx.Client(
+        base_url=url, follow_redirects=True, headers={"Accept": "text/html", "Accept-Language": "zh-CN"}
+    ) as browser:
         page = browser.get("/").raise_for_status().text
         assert 'lang="zh' in page
         files = set(re.findall(r'(?:href|src)="(/[^"?#]*static/[^"?#]+)', page))
