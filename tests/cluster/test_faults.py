@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PUSHERS = 4
 PARALLEL = 16
-PARALLEL_PUSHES = some(60, 200)
+PARALLEL_PUSHES = some(40, 200)
 
 
 @contextmanager

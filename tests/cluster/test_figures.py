@@ -9,6 +9,7 @@ import pytest
 from storage.digest import Digest
 from tests.cluster.clusters import Cluster
 from tests.storage.s3_server import Answer, Handler, forward, proxy_before
+from tests.torture.amounts import some
 from tests.torture.pushes import MIB, begin, pull_blob
 from tests.torture.servers import Crowd, Server
 from tests.torture.streams import digest_of, send
@@ -47,7 +48,7 @@ def test_commit_of_a_large_layer_asks_no_more_of_the_storage_than_that_of_a_smal
     asked: list[list[tuple[str, int]]] = []
     with ExitStack() as stack, proxy_before(f"http://{cluster.services.storage.address}") as proxy:
         node = cluster.node("committing", stack=stack, s3_endpoint=proxy.endpoint)
-        for size in (16 * MIB + 7 * MIB, GIB + 7 * MIB):
+        for size in (16 * MIB + 7 * MIB, some(256, 1024) * MIB + 7 * MIB):
             joining: list[float] = []
             proxy.fail("CompleteMultipartUpload", timed(joining))
             digest = digest_of(size)
@@ -86,7 +87,7 @@ def test_every_byte_of_a_large_layer_is_sent_to_the_storage_once(
 def test_sixteen_large_layers_at_once_pass_through_a_node_in_little_memory(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = 256 * MIB
+    size = some(128, 256) * MIB
     digest = digest_of(size)
     with ExitStack() as stack:
         node = cluster.node("crowded", stack=stack)
@@ -98,7 +99,9 @@ def test_sixteen_large_layers_at_once_pass_through_a_node_in_little_memory(
                 crowd.add(push, node, size, digest)
         peak = node.memory("VmHWM")
         with capsys.disabled():
-            sys.stdout.write(f"\n16 uploads of 256 MiB: {before // 10**6} MB before, {peak // 10**6} MB at most\n")
+            sys.stdout.write(
+                f"\n16 uploads of {size // MIB} MiB: {before // 10**6} MB before, {peak // 10**6} MB at most\n"
+            )
         with node.client() as client:
             assert pull_blob(client, REPOSITORY, digest) == size
         assert "Traceback" not in node.log.read_text()

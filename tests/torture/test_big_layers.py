@@ -1,6 +1,7 @@
 """A layer larger than memory passes through the server in both directions in little of it.
 
-COVE_TEST_LAYER_GIB in the environment is the size of the layer in GiB; unset: 2. The disk must have room for it.
+COVE_TEST_LAYER_GIB in the environment is the size of the layer in GiB; unset: 1, and 2 in the full form. The disk must
+have room for it.
 """
 
 import os
@@ -11,11 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.torture.amounts import some
 from tests.torture.pushes import MIB, begin, pull_blob
 from tests.torture.servers import Crowd, Server, Start
 from tests.torture.streams import digest_of, send
 
-SIZE = int(os.environ.get("COVE_TEST_LAYER_GIB", "2")) * 1024 * MIB
+SIZE = int(os.environ.get("COVE_TEST_LAYER_GIB", some(1, 2))) * 1024 * MIB
 REPOSITORY = "library/big"
 
 
