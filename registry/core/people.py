@@ -84,9 +84,12 @@ class People:
         return found is not None
 
     def must_be_open(self) -> None:
-        """Raises `Unauthorized` unless people may make their own accounts."""
+        """Raises `Unauthorized` unless people may make their own accounts, which they may only where they do not come
+        from elsewhere: they could take the name of somebody who is yet to come.
+        """
         with self._database.read() as tx:
-            if not settings.read_flag(tx, "self_registration"):
+            has_own = settings.read_text(tx, "auth_mode") == "db_auth"
+            if not has_own or not settings.read_flag(tx, "self_registration"):
                 raise Unauthorized("unauthorized")
 
     def register(

@@ -298,6 +298,15 @@ def test_browser_is_signed_out_there_too_where_that_is_set(registry: Registry, p
     assert browser.get("/api/v2.0/users/current").status_code == 401
 
 
+def test_nobody_registers_where_people_come_from_elsewhere(registry: Registry, provider: OidcServer) -> None:
+    configure(registry, self_registration=True)
+    page = registry.client()
+    told = {CODE: page.post("/api/v2.0/users").headers.get(CODE, "")}
+    wanted = {"username": "early", "password": PASSWORD, "email": "early@example.com", "realname": "Early"}
+    assert page.post("/api/v2.0/users", json=wanted, headers=told).status_code == 401
+    configure(registry, self_registration=False)
+
+
 def test_accounts_with_passwords_sign_in_as_before(registry: Registry, provider: OidcServer) -> None:
     assert registry.client("pat").get("/api/v2.0/users/current").status_code == 200
     assert registry.client().get("/api/v2.0/systeminfo").json()["oidc_provider_name"] == "the tests'"
