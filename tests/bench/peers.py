@@ -165,8 +165,24 @@ class Server:
             self.process.wait()
 
 
-def basic() -> str:
-    return f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
+def basic(name: str = USER, secret: str = PASSWORD) -> str:
+    return f"Basic {b64encode(f'{name}:{secret}'.encode()).decode()}"
+
+
+def make_robot(server: Server) -> str:
+    """The credentials of a robot that may pull from the project, as `basic` writes them."""
+    access = [{"resource": "repository", "action": "pull"}]
+    permissions = [{"kind": "project", "namespace": PROJECT, "access": access}]
+    robot = {"name": "pipeline", "level": "project", "duration": -1, "permissions": permissions}
+    fields = {"Authorization": basic("admin"), "Content-Type": "application/json"}
+    with closing(HTTPConnection("127.0.0.1", server.port)) as connection:
+        connection.request("POST", "/api/v2.0/robots", body=json.dumps(robot), headers=fields)
+        answer = connection.getresponse()
+        content = answer.read()
+    if answer.status != 201:
+        raise NotMeasured(f"{answer.status} for a robot: {content[:200].decode(errors='replace')}")
+    made = json.loads(content)
+    return basic(made["name"], made["secret"])
 
 
 def start(stack: ExitStack, kind: Kind, folder: Path, bucket: Bucket | None = None, **more: str) -> Server:

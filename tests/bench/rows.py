@@ -25,7 +25,7 @@ from tests.bench.clients import (
 from tests.bench.fillings import fill
 from tests.bench.images import MIB, Blob, Image
 from tests.bench.loads import Done, crowd, gets, heads
-from tests.bench.peers import PROJECT, NotMeasured, Server, basic, start
+from tests.bench.peers import PROJECT, NotMeasured, Server, basic, make_robot, start
 
 GAUGES = {"s", "MB"}  # units of what is better when it is less
 
@@ -93,6 +93,17 @@ class Contents:
         blob = Blob.new(self.scale.big)
         push_blob(Connection(self.server, self.repository), blob)
         return blob
+
+    @cached_property
+    def robot(self) -> str:
+        """What a robot that may pull sends as its credentials."""
+        self.must_have_accounts()
+        return make_robot(self.server)
+
+    def must_have_accounts(self) -> None:
+        """Raises `NotMeasured` for a registry without."""
+        if not self.server.kind.has_accounts:
+            raise NotMeasured("it has no accounts")
 
     @cached_property
     def with_tags(self) -> str:
@@ -202,6 +213,7 @@ def _reads(scale: Scale) -> Iterator[Row]:
                 yield Row(f"{method}-{by}-{count}", title, "requests/s", prepare)
     yield Row("blob", "blob of 1.5 kB, 16 connections", "requests/s", _ask_for_small_blob)
     yield Row("token", "token for a password, 16 connections", "requests/s", _ask_for_tokens)
+    yield Row("token-robot", "token for a robot, 16 connections", "requests/s", _ask_for_tokens_of_a_robot)
 
 
 def _ask_for_manifest(contents: Contents, load: Callable[..., Done], by: str, count: int) -> Work:
@@ -213,10 +225,17 @@ def _ask_for_small_blob(contents: Contents) -> Work:
 
 
 def _ask_for_tokens(contents: Contents) -> Work:
-    if not contents.server.kind.has_accounts:
-        raise NotMeasured("it has no accounts")
+    contents.must_have_accounts()
+    return _tokens(contents, basic())
+
+
+def _ask_for_tokens_of_a_robot(contents: Contents) -> Work:
+    return _tokens(contents, contents.robot)
+
+
+def _tokens(contents: Contents, authorization: str) -> Work:
     path = f"/service/token?service=cove&scope=repository:{contents.repository}:pull"
-    return partial(gets, contents.server.port, path, 16, contents.scale.seconds, basic())
+    return partial(gets, contents.server.port, path, 16, contents.scale.seconds, authorization)
 
 
 def _downloads(scale: Scale) -> Iterator[Row]:
