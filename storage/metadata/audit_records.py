@@ -70,7 +70,7 @@ def list_before(
 
     Raises `BadFilter`.
     """
-    chosen = select(*_COLUMNS).where(*_within(sight, project_id), *conditions(_FIELDS, listing))
+    chosen = select(*_COLUMNS).where(*_within(sight, project_id), *conditions(tx, _FIELDS, listing))
     if before is not None:
         chosen = chosen.where(audit_records.c.id < before)
     return [AuditRecord(*row) for row in tx.execute(chosen.order_by(audit_records.c.id.desc()).limit(count))]

@@ -8,6 +8,7 @@ Writers take turns, in all processes and on all nodes: what a write transaction 
 SQLite and PostgreSQL differ in the modules of their engines and here, and nowhere else.
 """
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import ColumnElement, Connection, Table, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -275,6 +276,16 @@ def until_nul(text: str) -> str:
     No name has a NUL character, so none lies between the two.
     """
     return text.partition("\0")[0]
+
+
+def contains(dialect: str, column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
+    """Whether a text has a part, whatever the case of its letters: SQLite's LIKE takes no notice of that of ASCII."""
+    escaped = _ANY.sub(r"/\g<0>", part)
+    pattern = f"%{escaped}%"
+    return column.ilike(pattern, escape="/") if dialect == "postgresql" else column.like(pattern, escape="/")
+
+
+_ANY = re.compile("[/%_]")
 
 
 def upsert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
 
+from storage.metadata.database import contains
+
 Kind = Literal["text", "number", "flag", "time"]
 Value = str | int | bool
 
@@ -77,7 +79,7 @@ def fetch(
     of the list that is nearer. Raises `BadFilter`.
     """
     by_key = {plain(name): field for name, field in fields.items()}
-    filtered = chosen.where(*conditions(fields, listing))
+    filtered = chosen.where(*conditions(tx, fields, listing))
     found = filtered if key is None else filtered.with_only_columns(key)
     total = tx.execute(select(func.count()).select_from(found.order_by(None).subquery())).scalar_one()
     names = [*listing.sort, usual[-1]] if listing.sort else usual
@@ -98,10 +100,11 @@ def fetch(
     return rows[::-1] if is_near_end else rows, total
 
 
-def conditions(fields: Mapping[str, Field], listing: Listing) -> list[ColumnElement[bool]]:
+def conditions(tx: Connection, fields: Mapping[str, Field], listing: Listing) -> list[ColumnElement[bool]]:
     """Those of the list that are on these fields. Raises `BadFilter`."""
     by_key = {plain(name): field for name, field in fields.items()}
-    return [_condition(by_key[each.key], each) for each in listing.filters if each.key in by_key]
+    dialect = tx.dialect.name
+    return [_condition(dialect, by_key[each.key], each) for each in listing.filters if each.key in by_key]
 
 
 def _reverse(name: str) -> str:
@@ -118,11 +121,11 @@ def _order(fields: Mapping[str, Field], names: Sequence[str]) -> list[ColumnElem
     return list(order.values())
 
 
-def _condition(field: Field, wanted: Filter) -> ColumnElement[bool]:
+def _condition(dialect: str, field: Field, wanted: Filter) -> ColumnElement[bool]:
     column = field.column
     if wanted.how == "contains":
-        searched = column if field.is_lower else func.lower(column)
-        return searched.contains(str(wanted.values[0]).lower(), autoescape=True)
+        part = str(wanted.values[0]).replace("\0", "")
+        return contains(dialect, column, part.lower() if field.is_lower else part)
     values = [None if text is None else value_of(field.kind, text) for text in wanted.values]
     if wanted.how == "exact":
         return column == values[0]

@@ -9,7 +9,7 @@ down_revision = "0016"
 INDEXES = {
     "ix_repositories_by_name": ["name"],
     "ix_repositories_by_created_at": ["created_at", "id", "name"],
-    "ix_repositories_by_pull_count": ["pull_count", "id"],
+    "ix_repositories_by_pull_count": ["pull_count", "id", "name"],
 }
 
 
