@@ -79,17 +79,18 @@ def test_command_is_copied_where_browsers_offer_no_clipboard(registry: Registry,
     assert page.evaluate("navigator.clipboard === undefined")
     page.locator("[data-copy]").first.click()
     expect(page.locator("#said")).to_have_text("Copied")
-    page.locator("input[type=search]").focus()
+    page.locator("main input[type=search]").focus()
     page.keyboard.press("Control+V")
-    expect(page.locator("input[type=search]")).to_have_value(f"docker pull {address(registry)[7:]}/team/app:latest")
+    expect(page.locator("main input[type=search]")).to_have_value(
+        f"docker pull {address(registry)[7:]}/team/app:latest"
+    )
 
 
 def test_role_is_changed_by_choosing_it_and_list_is_narrowed_while_typing(registry: Registry, page: Page) -> None:
     page.goto(f"{address(registry)}/ui/projects/team/members")
     page.get_by_label("Role of gus").select_option(label="Developer")
     expect(page.locator(".note")).to_contain_text("The role of gus was changed.")
-    page.keyboard.press("/")
-    page.keyboard.type("gus")
+    page.locator("main input[type=search]").press_sequentially("gus")
     expect(page.locator("tbody tr")).to_have_count(1)
     assert page.url.endswith("?q=gus")
 
@@ -119,3 +120,96 @@ def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Brow
             assert page.evaluate("window.ran === undefined"), path
         assert trap in page.inner_text("main")
         assert dialogs == []
+
+
+def test_first_page_is_at_most_100_kilobytes_of_transfer(registry: Registry, browser: Browser) -> None:
+    with browser.new_context() as context:
+        page, sizes = context.new_page(), list[int]()
+        page.on("requestfinished", lambda request: sizes.append(sum(request.sizes().values())))
+        sign_in(page, registry)
+        page.wait_for_load_state("networkidle")
+        assert len(sizes) > 10
+        assert 0 < sum(sizes) < 100_000
+
+
+def test_keys_lead_to_pages_and_through_lists(registry: Registry, page: Page) -> None:
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.wait_for_url("**/ui/projects")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator("tr.at")).to_contain_text("open")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/projects/open")
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog#keys")).to_be_hidden()
+
+
+def test_keys_can_be_turned_off_and_on(registry: Registry, page: Page) -> None:
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Turn the keys off").click()
+    expect(page.locator("html")).to_have_attribute("data-keys", "off")
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_hidden()
+    page.keyboard.press("Control+k")
+    expect(page.locator("dialog#palette")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("details.reader summary").click()
+    page.get_by_role("button", name="Keys", exact=True).click()
+    page.get_by_role("button", name="Turn the keys on").click()
+    expect(page.locator("html")).not_to_have_attribute("data-keys", "off")
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_visible()
+
+
+def test_palette_finds_while_typing_and_arrows_choose(registry: Registry, page: Page) -> None:
+    page.keyboard.press("/")
+    field = page.get_by_role("combobox", name="Search")
+    field.press_sequentially("te")
+    expect(page.get_by_role("option").nth(1)).to_contain_text("team/app")
+    first = field.get_attribute("aria-activedescendant")
+    page.keyboard.press("ArrowDown")
+    assert field.get_attribute("aria-activedescendant") != first
+    must_be_good(page, "palette")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/r/team/app")
+
+
+def test_browser_finds_out_what_clients_will_meet(registry: Registry, page: Page) -> None:
+    page.goto(f"{address(registry)}/ui/connect")
+    page.get_by_role("button", name="Test from this browser").click()
+    expect(page.locator(".checks li")).to_have_count(3)
+    expect(page.locator(".checks .public")).to_have_count(3)
+
+
+def test_reader_is_told_when_nothing_answers_and_when_it_does_again(registry: Registry, page: Page) -> None:
+    page.goto(f"{address(registry)}/ui/projects/team")
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible(timeout=20_000)
+    page.context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden(timeout=20_000)
+
+
+def test_page_is_read_and_its_forms_are_sent_without_scripts(registry: Registry, browser: Browser) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, registry)
+        page.get_by_role("link", name="Search").click()
+        page.get_by_role("searchbox", name="Search").fill("team/app:1")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="team/app:1.0").click()
+        expect(page.locator("h1")).to_have_text("1.0")
+        page.goto(f"{address(registry)}/ui/activity?what=delete")
+        page.get_by_label("Project").fill("team")
+        page.get_by_role("button", name="Filter").click()
+        expect(page.locator("#list")).to_contain_text("delete")
+        assert "in=team" in page.url
+        page.goto(f"{address(registry)}/ui/settings")
+        page.get_by_label("Announcement").fill("Hello")
+        page.get_by_role("button", name="Availability").click()
+        expect(page.locator(".banner")).to_have_text("Hello")
+        page.get_by_label("Announcement").fill("")
+        page.get_by_role("button", name="Availability").click()
+        expect(page.locator(".note")).to_contain_text("The settings were saved.")
