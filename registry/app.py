@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -53,7 +54,7 @@ from registry.jobs.snapshots import LOOK_SECONDS, snapshot_if_due
 from registry.jobs.timer import Job, repeat
 from registry.logs import configure
 from registry.management import management
-from registry.metrics import Metrics, share_between_workers
+from registry.metrics import Metrics, Surroundings, share_between_workers
 from registry.observe import Observer
 from registry.oci.names import DEFAULT_PROJECT
 from registry.origins import Origin
@@ -203,7 +204,7 @@ def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
     parts, threads = _parts(config), Threads()
     pages = open_pages(parts)
-    metrics = Metrics(parts.database)
+    metrics = Metrics(parts.database, _surroundings(config))
     passes = Passes(_generation(parts.database))
     door = Door(parts.callers, parts.browsers, parts.gate, parts.origin, passes=passes, threads=threads)
 
@@ -266,6 +267,11 @@ def _endpoints(parts: Parts, threads: Threads, metrics: Metrics) -> Endpoints:
         manifests=ManifestEndpoints(manifests, parts.pulls, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
+
+
+def _surroundings(config: Config) -> Surroundings:
+    folders = dict.fromkeys(filter(None, (config.data if config.uses_data else None, _blob_folder(config))))
+    return Surroundings(version("cove-registry"), tuple(folders), config.tls_cert)
 
 
 def _blob_folder(config: Config) -> Path | None:

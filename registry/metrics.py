@@ -3,16 +3,18 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from registry.authorities import describe
 from storage.clock import now_ms
-from storage.metadata import blobs, tombstones, uploads
+from storage.metadata import blobs, clean_ups, executions, settings, tombstones, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database, DatabaseError
 
@@ -47,10 +49,19 @@ class Meter:
         self.sent.inc(times * bytes_out)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a server tells of itself beside its records: its version, its folders, the certificate it shows."""
+
+    version: str = ""
+    folders: tuple[Path, ...] = ()
+    certificate: Path | None = None
+
+
 class Metrics:
     """The counts of this process, or of all workers together where they share them, and what the database tells."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, surroundings: Surroundings | None = None) -> None:
         shared = _FOLDER in os.environ
         self._reported = CollectorRegistry()
         # Where workers share, a process must not report its own counts a second time.
@@ -59,6 +70,12 @@ class Metrics:
         self._requests = Counter("cove_http_requests", "Requests answered.", (*labels, "status"), registry=own)
         self._seconds = Histogram(
             "cove_http_request_seconds", "Time from request to end of answer.", labels, registry=own, buckets=_SECONDS
+        )
+        self._under_way = Gauge(
+            "cove_http_requests_under_way",
+            "Requests that are being answered.",
+            registry=own,
+            multiprocess_mode="livesum",
         )
         self._received = Counter("cove_received_bytes", "Bytes of request bodies.", registry=own)
         self._sent = Counter("cove_sent_bytes", "Bytes of response bodies.", registry=own)
@@ -70,6 +87,7 @@ class Metrics:
         if shared:
             MultiProcessCollector(self._reported)  # type: ignore[no-untyped-call]
         self._reported.register(_Stored(database))
+        self._reported.register(_Around(surroundings or Surroundings()))
 
     def meter(self, method: str, route: str, status: int) -> Meter:
         known = method if method in _METHODS else "other"
@@ -79,6 +97,13 @@ class Metrics:
             requests, seconds = self._requests.labels(*kind), self._seconds.labels(known, route)
             found = self._meters[kind] = Meter(requests, seconds, self._received, self._sent)
         return found
+
+    def begin(self) -> None:
+        """A request has come that is not answered yet."""
+        self._under_way.inc()
+
+    def end(self) -> None:
+        self._under_way.dec()
 
     def count_cleaned(self, freed: Freed) -> None:
         self._objects.inc(freed.objects)
@@ -90,7 +115,17 @@ class Metrics:
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
+        if folder := os.environ.get(_FOLDER):
+            forget_the_dead(Path(folder))
         return generate_latest(self._reported)
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Drop what processes that have ended said of the present; what they counted stays."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 class _Stored(Collector):
@@ -105,6 +140,8 @@ class _Stored(Collector):
                 census = blobs.survey(tx)
                 open_uploads = uploads.count(tx, now_ms())
                 waiting, _ = tombstones.count(tx)
+                cleaned, works = clean_ups.last_finished(tx), executions.count_waiting(tx)
+                is_read_only = settings.find(tx, "read_only") == "true"
         except DatabaseError:
             yield GaugeMetricFamily("cove_database_up", "Whether the database answers.", 0)
             return
@@ -116,3 +153,39 @@ class _Stored(Collector):
         yield GaugeMetricFamily("cove_blobs_damaged", "Blobs that have to be pushed again.", census.damaged)
         age = 0 if census.oldest is None else max(now_ms() - census.oldest, 0) / 1000
         yield GaugeMetricFamily("cove_oldest_check_seconds", "Age of the oldest reading of a sound blob.", age)
+        ended = 0 if cleaned is None else cleaned / 1000
+        yield GaugeMetricFamily(
+            "cove_last_clean_up_time_seconds", "When the last clean-up ended well, since 1970.", ended
+        )
+        tasks = sum(count for _, count, _ in works)
+        yield GaugeMetricFamily("cove_tasks_waiting", "Tasks of background work that wait.", tasks)
+        oldest = max((now_ms() - since for _, _, since in works), default=0) / 1000
+        yield GaugeMetricFamily("cove_oldest_task_seconds", "For how long the oldest of these tasks waits.", oldest)
+        yield GaugeMetricFamily("cove_read_only", "Whether the registry takes no changes.", int(is_read_only))
+
+
+class _Around(Collector):
+    """What is around the server, as it is when it is asked."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        build = GaugeMetricFamily("cove_build_info", "The version that runs, as a label.", labels=["version"])
+        build.add_metric([self._surroundings.version], 1)
+        yield build
+        free = GaugeMetricFamily(
+            "cove_disk_free_bytes", "Bytes that are free on the disk of a folder.", labels=["folder"]
+        )
+        size = GaugeMetricFamily("cove_disk_size_bytes", "Bytes that the disk of a folder has.", labels=["folder"])
+        for folder in filter(Path.exists, self._surroundings.folders):
+            usage = shutil.disk_usage(folder)
+            free.add_metric([str(folder)], usage.free)
+            size.add_metric([str(folder)], usage.total)
+        yield free
+        yield size
+        certificate = GaugeMetricFamily("cove_certificate_end_time_seconds", "When the certificate ends, since 1970.")
+        with suppress(OSError, ValueError):  # what cannot be read now is found by the server, which says so in its log
+            if self._surroundings.certificate:
+                certificate.add_metric([], describe(self._surroundings.certificate.read_bytes()).expires.timestamp())
+        yield certificate

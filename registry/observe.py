@@ -85,9 +85,11 @@ class Observer:
             seen.bytes_out += len(message.get("body", b""))
             await send(message)
 
+        self._metrics.begin()
         try:
             await self._app(scope, counted_receive, counted_send)
         finally:
+            self._metrics.end()
             self._report(scope, seen)
 
     def repeated(self, scope: Scope, status: int, bytes_out: int) -> Repeated:

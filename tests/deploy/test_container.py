@@ -65,8 +65,8 @@ def address(podman: Client, image: str) -> Iterator[str]:
 def wait_until_healthy(podman: Client) -> None:
     """By the health check of the image, which an engine runs from time to time."""
     deadline = time.monotonic() + 60
-    [told] = json.loads(podman.run("image", "inspect", "localhost/cove"))
-    kind, *check = told["HealthCheck"]["Test"]
+    told = json.loads(podman.run("image", "inspect", "--format", "{{json .HealthCheck}}", "localhost/cove"))
+    kind, *check = told["Test"]
     assert kind == "CMD"
     while podman.call(["exec", "cove", *check], "").returncode:
         assert time.monotonic() < deadline, podman.run("logs", "cove")

@@ -4,7 +4,11 @@ import base64
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,12 +22,13 @@ from registry import app
 from registry.config import Config
 from registry.jobs.scrub import SCRUB
 from registry.logs import JsonLines
-from registry.metrics import Metrics
+from registry.metrics import Metrics, Surroundings, forget_the_dead
 from registry.places import open_database
 from registry.values import networks
 from storage.clock import now_ms
 from storage.metadata import blobs, leases
 from storage.metadata.database import Database
+from tests.http import certificates
 from tests.http.conftest import Make
 from tests.http.raw import Client, eventually, get
 from tests.http.serving import PASSWORD, Registry, running
@@ -371,3 +376,33 @@ def test_database_error_in_the_log_shows_no_values(make_registry: Make, lines: L
     assert eventually(lambda: any(line["level"] == "error" for line in lines.all()))
     errors = [line for line in lines.all() if line["level"] == "error"]
     assert not any("special-project" in line["exception"] for line in errors)
+
+
+def test_metrics_tell_of_the_disk_the_version_and_the_end_of_the_certificate(tmp_path: Path) -> None:
+    chain, _ = certificates.certificate(tmp_path)
+    app.prepare(Config(data=tmp_path / "data"))
+    with closing(open_database(Config(data=tmp_path / "data"))) as database:
+        around = Surroundings("1.2.3", (tmp_path, tmp_path / "none"), chain)
+        text = Metrics(database, around).render().decode()
+    found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
+    assert found["cove_build_info"].labels == {"version": "1.2.3"}
+    assert found["cove_disk_free_bytes"].labels == {"folder": str(tmp_path)}
+    assert 0 < found["cove_disk_free_bytes"].value <= found["cove_disk_size_bytes"].value
+    left = found["cove_certificate_end_time_seconds"].value - time.time()
+    assert 0 < left <= 86_400
+
+
+def test_request_that_is_being_answered_is_counted_as_long_as_it_is(registry: Registry) -> None:
+    """The one that asks is under way itself."""
+    for _ in range(2):
+        shown = registry.client().get("/metrics").text
+        assert "cove_http_requests_under_way 1.0\n" in shown
+
+
+def test_processes_that_have_ended_are_not_under_way_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    for pid in (int(ended.stdout), os.getpid()):
+        (tmp_path / f"gauge_livesum_{pid}.db").touch()
+    forget_the_dead(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [f"gauge_livesum_{os.getpid()}.db"]
