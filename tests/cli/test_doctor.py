@@ -114,7 +114,7 @@ def test_file_instead_of_the_data_folder_is_found(tmp_path: Path) -> None:
 
 def test_folder_that_is_not_there_yet_is_told(tmp_path: Path) -> None:
     assert "not there yet" in the("warning", examine(tmp_path / "none"), "data folder")
-    assert not (tmp_path / "none" / "cove.db").exists()
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another account")
