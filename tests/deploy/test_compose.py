@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from compose_spec import PyCompose
@@ -132,7 +133,9 @@ def test_registry_is_replaced_part_by_part_under_load_without_a_failed_request(
         def run(number: int) -> "subprocess.Popen[str]":
             folder = tmp_path / f"cove{number}"
             folder.mkdir(exist_ok=True)
-            return start(stack, folder / "log", ("--port", str(ports[number])), settings).process
+            node = start(stack, folder / "log", ("--port", str(ports[number])), settings)
+            assert eventually(lambda: httpx.get(f"{node.url}/readyz", timeout=30).status_code == 200)  # as --wait does
+            return node.process
 
         nodes = [run(0), run(1)]
         nginx = proxies.nginx(tmp_path / "nginx", [f"127.0.0.1:{port}" for port in ports], pair)
