@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -51,13 +52,14 @@ def oidc_server(folder: Path, redirect_uri: str, people: Mapping[str, object]) -
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,  # a wheel's node is a program that starts another one
     )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield OidcServer(f"http://127.0.0.1:{port}", file)
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
         if process.stdout:
             process.stdout.close()
