@@ -13,6 +13,8 @@ from storage.metadata.listings import Listing
 from tests.api.conftest import Api
 from tests.http.serving import Registry
 
+TEAM = {"pat", "mia", "dev", "gus", "lim"}
+
 
 def items(response: httpx.Response) -> list[dict[str, object]]:
     assert response.status_code == 200, response.text
