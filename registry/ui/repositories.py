@@ -5,6 +5,7 @@ from functools import partial
 from starlette.responses import Response
 
 from registry.core.artifacts import Artifacts, Wanted
+from registry.core.clocks import DAY_MS
 from registry.core.repositories import Repositories, Repository
 from registry.errors import NotFound, TagImmutable
 from registry.oci.names import RepositoryName
@@ -12,6 +13,17 @@ from registry.ui.languages import marked
 from registry.ui.lists import listing_of, shown
 from registry.ui.pages import Pages, Undo
 from registry.web import PAGES, Call
+from storage.clock import now_ms
+from storage.metadata.listings import Filter
+
+IDLE_DAYS = 90
+SHOWS = {
+    "": marked("All"),
+    "untagged": marked("Without a tag"),
+    "attached": marked("Attached to others"),
+    "idle": marked("Unused for 90 days"),
+}
+_SHOW = "show"
 
 
 class RepositoryScreens:
@@ -36,9 +48,9 @@ class RepositoryScreens:
         if call.query("view") == "tag":
             tagged = self._artifacts.page_by_tag(repository, listing_of(call))
             return show("by_tag.html", list=shown(call, tagged))
-        listing = listing_of(call, contains="tags", sort=("-push_time",))
+        listing = listing_of(call, *_chosen(call), contains="tags", sort=("-push_time",))
         found = self._artifacts.page(repository, listing, Wanted(accessories=True, labels=True))
-        return show("repository.html", list=shown(call, found))
+        return show("repository.html", list=shown(call, found, _SHOW), shows=SHOWS)
 
     def ask_delete(self, call: Call) -> Response:
         return self._asked(call, "")
@@ -62,6 +74,18 @@ class RepositoryScreens:
     def _asked(self, call: Call, error: str) -> Response:
         listed = self._repositories.get(repository_of(call))
         return self._pages.show(call, "delete_repository.html", 422 if error else 200, repository=listed, error=error)
+
+
+def _chosen(call: Call) -> list[Filter]:
+    """What of the artifacts is wanted beside their tags."""
+    since = str(now_ms() - IDLE_DAYS * DAY_MS)
+    filters = {
+        "untagged": Filter("tags", "exact", ("nil",)),
+        "attached": Filter("attached", "exact", ("true",)),
+        "idle": Filter("idlesince", "exact", (since,)),
+    }
+    wanted = call.query(_SHOW)
+    return [filters[wanted]] if wanted in filters else []
 
 
 def address_of(repository: Repository) -> str:

@@ -20,11 +20,12 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
 )
 
 from storage.metadata.database import put
-from storage.metadata.listings import Field, Filter, Listing, fetch
+from storage.metadata.listings import Field, Filter, Listing, fetch, value_of
 from storage.metadata.management_tables import artifact_details, manifest_labels
 from storage.metadata.manifests import HAS_SUBJECT, IS_NAMED
 from storage.metadata.tables import manifest_references, manifests, repositories, tags
@@ -150,7 +151,10 @@ def list_of_project(
 def _list(
     tx: Connection, chosen: Select[Any], is_here: ColumnElement[bool], listing: Listing
 ) -> tuple[list[ArtifactRecord], int]:
-    if listing.wanted("base") is None:
+    if listing.wanted("attached"):
+        about = manifests.c.subject.is_not(None) & HAS_SUBJECT
+        chosen = chosen.where(or_(about, manifests.c.id.in_(_attached(is_here))))
+    elif listing.wanted("base") is None:
         chosen = chosen.where(
             manifests.c.untagged_at.is_(None) | ~IS_NAMED,
             manifests.c.subject.is_(None) | ~HAS_SUBJECT,
@@ -197,7 +201,13 @@ def _by_labels(wanted: Filter) -> ColumnElement[bool]:
     return and_(*(own.where(manifest_labels.c.label_id == label_id) for label_id in ids))
 
 
-_OTHERS = {"tags": _by_tags, "labels": _by_labels}
+def _by_idleness(wanted: Filter) -> ColumnElement[bool]:
+    """What was neither pushed nor pulled since a time in milliseconds. Raises `BadFilter`."""
+    since, pulled = value_of("time", str(wanted.values[0])), artifact_details.c.pulled_at
+    return (manifests.c.created_at < since) & (pulled.is_(None) | (pulled < since))
+
+
+_OTHERS = {"tags": _by_tags, "labels": _by_labels, "idlesince": _by_idleness}
 
 
 def find(tx: Connection, manifest_id: int) -> ArtifactRecord | None:
