@@ -106,11 +106,11 @@ def verify_password(password: str, stored_hash: str) -> bool:
         return _verify_bcrypt(password.encode(), stored_hash.encode())
     try:
         return bool(_CONTEXT.verify(password, stored_hash))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # a TypeError for a text that is no base64
         raise _without_hash(error) from None
 
 
-def _without_hash(error: ValueError) -> Exception:
+def _without_hash(error: Exception) -> Exception:
     """The error as the log may have it: passlib's message has the whole hash."""
     if "Memory allocation error" in str(error):
         return TooBusy("there is no memory to check a password; try again in a few seconds")
