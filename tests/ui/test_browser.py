@@ -125,7 +125,7 @@ def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Brow
 def test_first_page_is_at_most_100_kilobytes_of_transfer(registry: Registry, browser: Browser) -> None:
     with browser.new_context() as context:
         page, sizes = context.new_page(), list[int]()
-        page.on("requestfinished", lambda request: sizes.append(sum(request.sizes().values())))
+        page.on("requestfinished", lambda request: sizes.append(sum(request.sizes().values())))  # type: ignore[call-overload]
         sign_in(page, registry)
         page.wait_for_load_state("networkidle")
         assert len(sizes) > 10
