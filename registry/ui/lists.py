@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
+from registry.ui.texts import count_text
 from registry.web import Call
 from storage.metadata.listings import Filter, Listing
 
 SIZE = 25
+MOST = 10_000
+"""Entries that are counted after the page that is shown; of more it is said that there are more."""
 _PAGE_LIMIT = 1_000_000
 
 Item = TypeVar("Item")
@@ -30,6 +33,11 @@ class Shown(Generic[Item]):
     @property
     def last(self) -> int:
         return self.first + len(self.items) - 1
+
+    @property
+    def counted(self) -> str:
+        """How many there are, or at least are."""
+        return count_text(self.total) + ("+" if self.total == self.first - 1 + MOST else "")
 
     @property
     def pages(self) -> int:
@@ -54,7 +62,7 @@ def listing_of(call: Call, *more: Filter, contains: str = "name", sort: Sequence
     text = call.query("q") or ""
     filters = (Filter(contains, "contains", (text,)),) if text else ()
     wanted = call.query("sort")
-    return Listing((*filters, *more), (wanted,) if wanted else tuple(sort), _page(call), SIZE)
+    return Listing((*filters, *more), (wanted,) if wanted else tuple(sort), _page(call), SIZE, MOST)
 
 
 def shown(call: Call, found: tuple[Sequence[Item], int], *names: str) -> Shown[Item]:

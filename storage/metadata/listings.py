@@ -38,12 +38,16 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which part of a list somebody wants. `sort` names fields, with a minus for descending; a `size` of 0 is all."""
+    """Which part of a list somebody wants. `sort` names fields, with a minus for descending; a `size` of 0 is all.
+
+    With `most`, no more than so many rows are counted from the page on, which is quick however long the list is.
+    """
 
     filters: tuple[Filter, ...] = ()
     sort: tuple[str, ...] = ()
     page: int = 1
     size: int = 10
+    most: int = 0
 
     def wanted(self, key: str) -> Filter | None:
         """The first condition on a key that the list answers by itself."""
@@ -81,17 +85,19 @@ def fetch(
     by_key = {plain(name): field for name, field in fields.items()}
     filtered = chosen.where(*conditions(tx, fields, listing))
     found = filtered if key is None else filtered.with_only_columns(key)
-    total = tx.execute(select(func.count()).select_from(found.order_by(None).subquery())).scalar_one()
+    first = (max(listing.page, 1) - 1) * listing.size
+    limit = first + listing.most if listing.most else None
+    counted = found.order_by(None) if limit is None else found.order_by(None).limit(limit)
+    total = tx.execute(select(func.count()).select_from(counted.subquery())).scalar_one()
     names = [*listing.sort, usual[-1]] if listing.sort else usual
     order = _order(by_key, names)
     if not listing.size:
         return list(tx.execute(filtered.order_by(*order))), total
-    first = (max(listing.page, 1) - 1) * listing.size
     if first >= total:
         return [], total
     count = min(listing.size, total - first)
     after = total - first - count
-    is_near_end = after < first
+    is_near_end = after < first and total != limit
     way = _order(by_key, [_reverse(name) for name in names]) if is_near_end else order
     page = found.order_by(*way).limit(count).offset(min(first, after))
     if key is not None:

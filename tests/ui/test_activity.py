@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from registry.ui import lists
+from storage.metadata import audit_records
 from tests.http.serving import Registry
 from tests.ui.conftest import Browsers
 
@@ -70,8 +72,6 @@ def test_spreadsheet_takes_nothing_of_the_file_for_a_formula(registry: Registry,
 
 
 def test_long_history_is_exported_whole(registry: Registry, browsers: Browsers) -> None:
-    from storage.metadata import audit_records
-
     row = {
         "at": 1_000,
         "project_id": None,
@@ -85,3 +85,19 @@ def test_long_history_is_exported_whole(registry: Registry, browsers: Browsers) 
     with registry.database.write() as tx:
         audit_records.add_all(tx, [row] * 2_300)
     assert len(records(browsers, "admin", "&who=longago")) == 2_300
+
+
+def test_long_list_is_counted_no_further_than_it_is_looked_at(
+    registry: Registry, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "MOST", 30)
+    row = {"project_id": None, "user_name": "often", "operation": "update", "resource_type": "user"}
+    with registry.database.write() as tx:
+        more = {"resource": "x", "description": "", "succeeded": True}
+        audit_records.add_all(tx, [{**row, **more, "at": at} for at in range(60)])
+    pages = [browsers("admin").get(f"/ui/activity?who=often&page={page}").text for page in (1, 2, 3)]
+    assert "25 of 30+</span>" in pages[0]
+    assert "50 of 55+</span>" in pages[1]
+    assert "60 of 60</span>" in pages[2]
+    assert 'rel="next"' in pages[1]
+    assert 'rel="next"' not in pages[2]
