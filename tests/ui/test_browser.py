@@ -125,7 +125,11 @@ def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Brow
 def test_first_page_is_at_most_100_kilobytes_of_transfer(registry: Registry, browser: Browser) -> None:
     with browser.new_context() as context:
         page, asked = context.new_page(), list[Request]()
-        page.on("requestfinished", asked.append)
+
+        def keep(request: Request) -> None:
+            asked.append(request)
+
+        page.on("requestfinished", keep)
         sign_in(page, registry)
         page.wait_for_load_state("networkidle")
         sizes = [request.sizes()["responseBodySize"] + request.sizes()["responseHeadersSize"] for request in asked]
