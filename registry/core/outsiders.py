@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import Literal
 
 from auth.access import Actor
@@ -87,7 +88,7 @@ class Outsiders:
         """That it is there; not at every sign-in, of which there may be many."""
         now, before = self._clock(), vouchings.find(tx, known.id)
         token = outsider.provider_token or (before.provider_token if before else "")
-        is_same = before and not before.is_gone and before.provider_token == token
+        is_same = before and not before.is_gone and compare_digest(before.provider_token.encode(), token.encode())
         if not before or not is_same or now - before.confirmed_at >= _NOTED_EVERY_MS:
             vouchings.put_record(tx, VouchingRecord(known.id, now, now, provider_token=token))
 

@@ -107,7 +107,7 @@ def test_defaults_of_the_settings_are_those_of_the_guard() -> None:
     assert _limits(Config()) == Limits()
 
 
-def test_every_limit_but_two_that_nobody_would_change_is_a_setting() -> None:
+def test_every_limit_but_three_that_nobody_would_change_is_a_setting() -> None:
     limits = _limits(
         Config(
             connection_limit=1,
@@ -122,7 +122,7 @@ def test_every_limit_but_two_that_nobody_would_change_is_a_setting() -> None:
         )
     )
     kept = {row.name for row in fields(Limits) if getattr(limits, row.name) == getattr(Limits(), row.name)}
-    assert kept == {"linger_seconds", "look_seconds"}
+    assert kept == {"drain_seconds", "linger_seconds", "look_seconds"}
 
 
 @contextmanager

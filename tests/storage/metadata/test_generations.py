@@ -18,7 +18,7 @@ ROWS = [
     "INSERT INTO projects (id, name, is_public, created_at) VALUES (1, 'team', 0, 1), (2, 'other', 0, 1)",
     "INSERT INTO user_groups VALUES (1, 'crew', 1, '', '')",
     "INSERT INTO group_members VALUES (1, 1)",
-    "INSERT INTO members VALUES (1, 1, 1, NULL, 1)",
+    "INSERT INTO members (id, project_id, user_id, role) VALUES (1, 1, 1, 1)",
     "INSERT INTO robots VALUES (1, 1, 'ci', '', 'hash', 1, -1, NULL, 0, '[]', 'user', 1, 1, 1)",
     "INSERT INTO access_tokens VALUES (1, 1, 'laptop', 'hash', NULL, 1, NULL, NULL)",
     "INSERT INTO repositories (id, project_id, name, created_at) VALUES (1, 1, 'team/app', 1), (2, 2, 'other/app', 1)",
