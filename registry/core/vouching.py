@@ -40,10 +40,14 @@ class Vouching:
             record = vouchings.find(tx, user.id)
             is_ldap = user.source == "ldap" and self._ldap.is_asked(tx)
             is_oidc = user.source == "oidc" and self._oidc.is_asked(tx)
-        if record is None or not (is_ldap or (is_oidc and record.provider_token)):
+        if record is None:
             return user
-        if now - record.asked_at >= EVERY_MS and self._is_ours_to_ask(record, now):
-            return self._asked(user, record, now)
+        since = now - record.asked_at
+        if is_ldap or (is_oidc and record.provider_token):
+            if since >= EVERY_MS and self._is_ours_to_ask(record, now):
+                return self._asked(user, record, now)
+            if EVERY_MS - _AGAIN_MS <= since < EVERY_MS and not record.is_gone:  # it was silent when it was asked last
+                _must_not_be_silent_for_long(record, now)
         return None if record.is_gone else user
 
     def _is_ours_to_ask(self, record: VouchingRecord, now: int) -> bool:
@@ -63,8 +67,7 @@ class Vouching:
         except RegistryError as error:
             self._note(user, asked_at=now - EVERY_MS + _AGAIN_MS, is_gone=record.is_gone)
             logging.getLogger("cove").warning("whether %r is still there cannot be told: %s", user, error)
-            if now - record.confirmed_at >= LONGEST_SILENCE_MS:
-                raise Unavailable("where the account is from has not answered for a day: try again") from error
+            _must_not_be_silent_for_long(record, now)
             return None if record.is_gone else user
         with self._database.read() as tx:
             return users.find_by_id(tx, user.id)
@@ -72,3 +75,9 @@ class Vouching:
     def _note(self, user: UserRecord, *, asked_at: int, is_gone: bool) -> None:
         with self._database.write() as tx:
             vouchings.note(tx, user.id, asked_at=asked_at, is_gone=is_gone)
+
+
+def _must_not_be_silent_for_long(record: VouchingRecord, now: int) -> None:
+    """Raises `Unavailable`."""
+    if now - record.confirmed_at >= LONGEST_SILENCE_MS:
+        raise Unavailable("where the account is from has not answered for a day: try again")

@@ -105,6 +105,27 @@ def test_silence_changes_nothing_for_a_day_and_is_asked_about_again_soon(world: 
         world.vouching().renewed(user)
 
 
+def test_after_a_day_of_silence_nobody_is_let_in_also_between_two_questions(world: World) -> None:
+    user, world.ldap.answer = world.user(), be_silent
+    world.now = START + LONGEST_SILENCE_MS
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            world.vouching().renewed(user)
+    assert len(world.ldap.asked) == 1
+
+
+def test_who_comes_back_after_days_is_not_refused_while_the_system_is_asked(world: World) -> None:
+    user = world.user()
+    inner: list[UserRecord | None] = []
+
+    def look() -> None:
+        inner.append(world.vouching().renewed(user))
+
+    world.now, world.ldap.answer = START + 2 * LONGEST_SILENCE_MS, look
+    assert world.vouching().renewed(user) == user
+    assert inner == [user]
+
+
 def test_silence_brings_nobody_back(world: World) -> None:
     user, world.ldap.answer = world.user(), refuse
     world.now += EVERY_MS
@@ -139,6 +160,14 @@ def test_system_that_is_not_in_use_is_not_asked(world: World, source: str) -> No
     world.now += EVERY_MS
     assert world.vouching().renewed(user) == user
     assert (world.ldap.asked, world.oidc.asked) == ([], [])
+
+
+def test_who_is_gone_does_not_come_back_when_the_system_is_in_use_no_more(world: World) -> None:
+    user, world.ldap.answer = world.user(), refuse
+    world.now += EVERY_MS
+    assert world.vouching().renewed(user) is None
+    world.ldap.is_in_use = False
+    assert world.vouching().renewed(user) is None
 
 
 def test_account_of_which_nothing_is_noted_is_as_it_was(world: World) -> None:
