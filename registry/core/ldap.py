@@ -155,7 +155,7 @@ class LdapSignIn:
             email=person.email,
             real_name=person.real_name,
             groups=[Wish(group.name, GroupKind.LDAP, group.dn) for group in person.groups] if tells_groups else None,
-            is_admin=any(_is_same(group.dn, admins) for group in person.groups) if admins and tells_groups else None,
+            is_admin=_is_admin(person, admins) if tells_groups or not admins else None,
         )
 
     def _asked(self, question: Callable[["LdapDirectory"], Answer]) -> Answer:
@@ -189,6 +189,11 @@ def _checked(name: str, value: object) -> Value:
         return settings.KNOWN[f"ldap_{name}"].check(value)
     except ValueError as error:
         raise BadQuery(f"bad request: ldap_{name} must be {error}") from None
+
+
+def _is_admin(person: LdapPerson, admins: str) -> bool:
+    """Whether it is in the group of administrators; nobody is where no group is theirs."""
+    return bool(admins) and any(_is_same(group.dn, admins) for group in person.groups)
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -161,7 +161,7 @@ class OidcSignIn:
             email=identity.email,
             real_name=identity.real_name,
             groups=[Wish(each, GroupKind.OIDC) for each in held] if is_told else None,
-            is_admin=admins in (identity.groups or ()) if admins and is_told else None,
+            is_admin=bool(admins) and admins in (identity.groups or ()) if is_told or not admins else None,
             provider_token=identity.provider_token,
         )
         return outsider, is_automatic

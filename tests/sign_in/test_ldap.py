@@ -147,6 +147,11 @@ def forget(registry: Registry, name: str) -> None:
 def test_administrator_by_a_group_is_none_without_it(registry: Registry, directory: LdapServer) -> None:
     directory.put_group("bosses", f"uid=ann,{PEOPLE}", f"uid=cat,{PEOPLE}")
     assert current(registry, "cat")["sysadmin_flag"] is True
+    with configured(registry, ldap_group_admin_dn=""):
+        forget(registry, "cat")
+        assert current(registry, "cat")["sysadmin_flag"] is False
+    forget(registry, "cat")
+    assert current(registry, "cat")["sysadmin_flag"] is True
     directory.put_group("bosses", f"uid=ann,{PEOPLE}")
     forget(registry, "cat")
     assert current(registry, "cat")["sysadmin_flag"] is False
