@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from ldap3 import AUTO_BIND_NONE, BASE, LEVEL, NONE, SUBTREE, SYNC, Connection, Server, Tls
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import LDAPException, LDAPSASLPrepError
 from ldap3.utils.conv import escape_filter_chars
 
 from auth.addresses import Resolve
@@ -49,7 +49,7 @@ class LdapDirectory:
         """Whoever has that name and password, with the groups."""
         with self._searching() as connection:
             entry = self._only(self._entries_of_people(connection, login), login)
-            if entry is None or not password or not self._is_let_in(connection, entry[0], password):
+            if entry is None or not self._is_let_in(connection, entry[0], password):
                 return None
             self._bind_to_search(connection)
             return self._person(entry, self._groups(connection, entry))
@@ -134,8 +134,14 @@ class LdapDirectory:
             raise LdapError(f"the directory does not let in whoever searches: {connection.result['description']}")
 
     def _is_let_in(self, connection: Connection, dn: str, password: str) -> bool:
-        if self._bind(connection, dn, password):
-            return True
+        """Without a name or a password nobody is, whom a directory would let in as nobody."""
+        if not dn or not password:
+            return False
+        try:
+            if self._bind(connection, dn, password):
+                return True
+        except LDAPSASLPrepError:  # nothing is left of it, or it has what no password has (RFC 4513, section 5.1.3)
+            return False
         if connection.result["result"] not in _REFUSED:
             raise LdapError(f"the directory cannot tell: {connection.result['description']}")
         return False

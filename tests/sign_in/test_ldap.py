@@ -194,6 +194,11 @@ def test_passwords_that_are_wrong_are_slowed_down(registry: Registry) -> None:
     assert status(registry, "bob") == 200
 
 
+@pytest.mark.parametrize("password", ["\u00ad", "a\tb"])
+def test_password_of_which_nothing_can_be_sent_is_wrong(registry: Registry, password: str) -> None:
+    assert status(registry, "bob", password) == 401
+
+
 def test_directory_that_takes_no_connection_is_told_and_local_accounts_get_in(registry: Registry) -> None:
     with configured(registry, ldap_url="ldap://127.0.0.1:1"):
         response = registry.client("new", SECRET).get("/service/token")
