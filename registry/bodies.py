@@ -16,7 +16,7 @@ async def gathered(request: Request) -> tuple[Request, bool]:
     Who waits for the word to go on has not begun to send, and shall not be told to before its request is judged. Where
     the server stops meanwhile, who reads the body is told so after what had come.
     """
-    if "expect" in request.headers:
+    if any(value.lower() == "100-continue" for value in request.headers.getlist("expect")):
         return request, False
     messages: list[Message] = []
     rest, size, has_more = request.receive, 0, True
