@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from registry.ui.markdown import rendered
+from registry.ui.markdown import LONGEST, rendered
 
 
 class Seen(HTMLParser):
@@ -48,3 +48,16 @@ def test_nothing_in_it_runs_or_loads(text: str) -> None:
     assert seen.tags <= {"p", "a"}
     assert all(name in ("href", "title", "rel") for name, _ in seen.attributes)
     assert all(str(value).startswith("https://a.example") for name, value in seen.attributes if name == "href")
+
+
+def test_what_would_take_long_is_shown_as_it_was_written() -> None:
+    text = "*a*<script>".ljust(LONGEST + 1)
+    assert rendered(text) == "<pre>" + text.replace("<", "&lt;").replace(">", "&gt;") + "</pre>"
+    assert rendered(text[:-1].rstrip()).startswith("<p><em>a</em>")
+
+
+def test_short_table_cannot_have_cells_without_end() -> None:
+    """As markdown-it-py bounds them since its version 4."""
+    columns = 600
+    table = "|a" * columns + "|\n" + "|-" * columns + "|\n" + "|a\n" * 500
+    assert rendered(table).count("<td") < 100_000
