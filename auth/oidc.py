@@ -25,6 +25,9 @@ USUAL_SCOPES = ("openid", "profile", "email")
 # No algorithm with a shared secret: whoever knows that could sign for the provider.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _LEEWAY_SECONDS = 60
+# Errors of the token endpoint (RFC 6749, section 5.2): some give that of a person with another status than 400, and
+# those of the registry itself, which has another secret now or is unknown, say nothing about anybody.
+_REFUSED, _OURS = "invalid_grant", ("invalid_client", "unauthorized_client")
 
 Answer = TypeVar("Answer")
 
@@ -185,7 +188,8 @@ class OpenIdProvider:
             ) as http:
                 yield http
         except provider_calls.CallFailed as error:
-            kind = OidcRefused if error.status == 400 else OidcError
+            is_refused = error.reason == _REFUSED or (error.status == 400 and error.reason not in _OURS)
+            kind = OidcRefused if is_refused else OidcError
             raise kind(f"the OpenID provider {error}") from error
 
     def _metadata(self, http: "Calls") -> _Metadata:

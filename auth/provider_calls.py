@@ -19,11 +19,14 @@ LARGEST_ANSWER = 1024 * 1024
 
 
 class CallFailed(Exception):
-    """There is no answer, or none that could be used; the message has no secret. `status` is that of an answer."""
+    """There is no answer, or none that could be used; the message has no secret. `status` is that of an answer, and
+    `reason` the code of its error (RFC 6749, section 5.2), where it has one.
+    """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, reason: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.reason = reason
 
 
 class Calls:
@@ -43,12 +46,13 @@ class Calls:
         path, until = request.url.path, time.monotonic() + TIMEOUT_SECONDS
         content = bytearray()
         with closing(self._http.send(request, auth=auth, stream=True)) as response:
-            if response.status_code != 200:
-                raise CallFailed(f"answers {path} with {response.status_code}", response.status_code)
             for chunk in response.iter_raw():
                 content += chunk
                 if len(content) > LARGEST_ANSWER or time.monotonic() > until:
                     raise CallFailed(f"answers {path} with too much, or too slowly")
+            status = response.status_code
+        if status != 200:
+            raise CallFailed(f"answers {path} with {status}", status, _reason(bytes(content)))
         return _object(bytes(content), path)
 
 
@@ -95,3 +99,11 @@ def _object(content: bytes, path: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise CallFailed(f"answers {path} with something else than JSON")
     return document
+
+
+def _reason(content: bytes) -> str:
+    try:
+        error = json.loads(content).get("error")
+    except (ValueError, RecursionError, AttributeError):
+        return ""
+    return error if isinstance(error, str) else ""

@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auth.oidc import Attempt, OidcError, OidcSettings, OpenIdProvider
+from auth.oidc import Attempt, OidcError, OidcRefused, OidcSettings, OpenIdProvider
 
 KEY, OTHER = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 ATTEMPT = Attempt("state", "nonce", "verifier" * 6, "/")
@@ -36,6 +36,7 @@ class Provider:
     token: str | None = None
     asked: dict[str, list[str]] = field(default_factory=dict)
     authorization: str = ""
+    refusal: tuple[int, bytes] | None = None
 
     def signed(self) -> str:
         return self.token or jwt.encode(self.claims, KEY, "RS256", headers={"kid": "one"})
@@ -69,7 +70,12 @@ def provider() -> Iterator[Provider]:
         def do_POST(self) -> None:
             made.asked = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
             made.authorization = self.headers.get("authorization", "")
-            self.do_GET()
+            if made.refusal is None:
+                self.do_GET()
+                return
+            self.send_response(made.refusal[0])
+            self.end_headers()
+            self.wfile.write(made.refusal[1])
 
         def log_message(self, *_arguments: object) -> None:
             """The tests look at answers alone."""
@@ -220,3 +226,26 @@ def test_provider_may_have_a_place_to_sign_out(provider: Provider) -> None:
 
 def test_secrets_are_not_shown(provider: Provider) -> None:
     assert "a secret" not in repr(OidcSettings(provider.url, "cove", "a secret+"))
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "is_about_the_person"),
+    [
+        (400, b'{"error": "invalid_grant"}', True),
+        (403, b'{"error": "invalid_grant"}', True),
+        (400, b'{"error": "interaction_required"}', True),
+        (400, b"no", True),
+        (400, b'{"error": "invalid_client"}', False),
+        (401, b'{"error": "invalid_client"}', False),
+        (400, b'{"error": "unauthorized_client"}', False),
+        (503, b"[1]", False),
+        (503, b'{"error": {}}', False),
+    ],
+)
+def test_only_a_refusal_of_the_person_says_that_it_is_gone(
+    provider: Provider, status: int, answer: bytes, *, is_about_the_person: bool
+) -> None:
+    provider.refusal = status, answer
+    with pytest.raises(OidcError, match=f"answers /token with {status}") as raised:
+        of(provider).renew("a token")
+    assert isinstance(raised.value, OidcRefused) is is_about_the_person
