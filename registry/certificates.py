@@ -12,7 +12,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-_State = tuple[tuple[int, int, int] | None, ...]
+_State = tuple[tuple[int, ...] | None, ...]
 
 
 def load(chain: Path, key: Path) -> ssl.SSLContext:
@@ -57,10 +57,12 @@ class Certificate:
         return tuple(_state(file) for file in (self.chain, self.key))
 
 
-def _state(file: Path) -> tuple[int, int, int] | None:
-    """What is another for another content, also where a link was turned; None where no file is."""
+def _state(file: Path) -> tuple[int, ...] | None:
+    """What is another for another content, also where a link was turned, and for other rights to read it; None where no
+    file is.
+    """
     try:
         found = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
