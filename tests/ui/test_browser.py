@@ -35,6 +35,7 @@ def page(registry: Registry, browser: Browser) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.timeout(300)  # seventy screens
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_screen_is_for_all_readers_and_fits(registry: Registry, browser: Browser, variant: str) -> None:
     with browser.new_context(**VARIANTS[variant]) as context:
