@@ -78,7 +78,7 @@ def make_project(page: Page, name: str, member: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Make the project").click()
     page.get_by_role("link", name="Members").click()
-    page.get_by_label("User name").fill(member)
+    page.get_by_label("Name", exact=True).fill(member)
     page.get_by_role("button", name="Add member").click()
     expect(page.locator(".note")).to_contain_text(f"{member} is a member now.")
     page.get_by_role("link", name="Repositories").click()
