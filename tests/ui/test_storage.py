@@ -41,11 +41,13 @@ def ended(admin: Browser) -> str:
     raise AssertionError("the run does not end")
 
 
-@pytest.mark.parametrize("path", ["/ui/storage", "/ui/storage/space", f"{RUNS}/1"])
+@pytest.mark.parametrize("path", ["/ui/storage", "/ui/storage/space", f"{RUNS}/{{run}}"])
 def test_it_is_for_administrators(registry: Registry, browsers: Browsers, path: str) -> None:
     dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
-    assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
-    answers = {name: browsers(name).get(path).status_code for name in PEOPLE}
+    begun = registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run)
+    assert begun.status_code == 201
+    address = path.format(run=begun.headers["location"].rpartition("/")[2])
+    answers = {name: browsers(name).get(address).status_code for name in PEOPLE}
     assert {name for name, status in answers.items() if status == 200} == {"admin"}
     assert "/ui/storage" in browsers("admin").get("/ui/").text
     assert "/ui/storage" not in browsers("pat").get("/ui/").text
