@@ -1,6 +1,6 @@
 """Rules of a project about tags: which stay where they are, and which artifacts are kept when old ones go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,10 @@ from registry.core.selectors import REPOSITORY, Selector
 from registry.errors import BadQuery, Conflict, NotFound
 from registry.ui.languages import marked
 from registry.ui.pages import Pages
-from registry.ui.storage import STATUSES, TIMINGS
+from registry.ui.storage import STATUSES, TIMINGS, ShownRun
 from registry.ui.texts import reason
 from registry.web import PAGES, Call
-from storage.metadata.executions import PENDING, RUNNING, ExecutionRecord, TaskRecord
+from storage.metadata.executions import ExecutionRecord, TaskRecord
 from storage.metadata.listings import Listing
 
 KEEPS = {
@@ -31,18 +31,6 @@ KEEPS = {
 }
 """What the templates of retention rules keep."""
 _RUNS, _TOLD = 5, 200
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRun:
-    """`told` is what it was begun with."""
-
-    record: ExecutionRecord
-    told: Mapping[str, Any]
-
-    @property
-    def is_going_on(self) -> bool:
-        return self.record.status in (PENDING, RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
