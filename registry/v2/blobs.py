@@ -14,6 +14,7 @@ from registry.v2.conditions import etag, is_unchanged, may_range, not_modified
 from registry.v2.redirects import can_follow
 from registry.v2.streams import BlobResponse
 from registry.web import Call
+from storage.blobs import BlobStoreError
 from storage.digest import Digest
 
 _CACHE = "private, max-age=31536000, immutable"
@@ -48,11 +49,10 @@ class BlobEndpoints:
             return not_modified(str(digest), _CACHE)
         try:
             wanted = call.header("range") if may_range(call, str(digest)) else None
-            slices = parse_range(wanted, blob.size)
-        except RangeNotSatisfiable:
+            return self._respond(blob, parse_range(wanted, blob.size))
+        except (RangeNotSatisfiable, BlobStoreError):
             blob.reader.close()
             raise
-        return self._respond(blob, slices)
 
     @answers(status=202, refuses=(400,))
     def delete(self, call: Call) -> Response:

@@ -1,6 +1,7 @@
 """Bytes between the network and threads: the only code, besides the cached answers, that runs on the event loop."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 
@@ -11,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from registry.core.blobs import OpenBlob
 from registry.oci.ranges import Slice
 from registry.threads import is_on_loop, run, to_the_end
+from storage.blobs import BlobStoreError
 
 UPLOAD_PIECE = 1024 * 1024
 DOWNLOAD_PIECE = 256 * 1024
@@ -71,7 +73,12 @@ class _Appending:
 
 
 class BlobResponse(Response):
-    """Sends a blob, or slices of it, read in threads, and closes it at the end."""
+    """Sends a blob, or slices of it, read in threads, and closes it at the end.
+
+    Its first bytes are read when it is made, by a thread that is at work for the request anyway: a store that fails then
+    has a status of its own, and a small blob costs no other thread. Raises `BlobStoreError`. Where the store fails
+    later, the connection ends before the bytes that were promised.
+    """
 
     def __init__(
         self, blob: OpenBlob, slices: list[Slice], status: int, headers: dict[str, str], threads: Executor
@@ -81,6 +88,7 @@ class BlobResponse(Response):
         self._parts: list[tuple[bytes, Slice]] = [(b"", part) for part in slices]
         self._epilogue = b""
         self._threads = threads
+        self._ahead = self._read(slices[0].start, slices[0].end)
 
     def frame(self, prologues: list[bytes], epilogue: bytes) -> None:
         """Put bytes before each slice and after the last, for a multipart body."""
@@ -96,6 +104,8 @@ class BlobResponse(Response):
             await send({"type": "http.response.body", "body": self._epilogue})
         except ClientDisconnect:
             return  # the status is sent, and nobody reads another
+        except BlobStoreError as error:
+            logging.getLogger("cove").error("blob %s is sent only in part: %s", self._blob.digest, error)
         finally:
             gone.cancel()
             self._blob.reader.close()
@@ -107,12 +117,20 @@ class BlobResponse(Response):
         while offset <= part.end:
             if gone.done():
                 raise ClientDisconnect
-            wanted = min(DOWNLOAD_PIECE, part.end - offset + 1)
-            piece = await to_the_end(self._threads, self._blob.reader.read, offset, wanted)
-            if not piece:
-                raise OSError(f"blob {self._blob.digest} ended at byte {offset} of {self._blob.size}")
+            piece = self._ahead or await to_the_end(self._threads, self._read, offset, part.end)
+            self._ahead = b""
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             offset += len(piece)
+
+    def _read(self, offset: int, end: int) -> bytes:
+        """From a place on, up to the byte at `end`: as much as is sent at once."""
+        wanted = min(DOWNLOAD_PIECE, end - offset + 1)
+        if wanted <= 0:
+            return b""
+        piece = self._blob.reader.read(offset, wanted)
+        if not piece:
+            raise BlobStoreError(f"blob {self._blob.digest} ended at byte {offset} of {self._blob.size}")
+        return piece
 
 
 async def _disconnection(receive: Receive) -> None:

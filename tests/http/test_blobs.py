@@ -108,7 +108,7 @@ def test_download_that_is_broken_off_is_no_fault_of_the_server(
 
 
 def test_blob_that_ends_while_it_is_sent_is_not_passed_off_as_whole(
-    registry: Registry, large: tuple[Repo, Digest, int]
+    registry: Registry, large: tuple[Repo, Digest, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     repo, digest, size = large
     [file] = objects(registry, digest)
@@ -118,6 +118,9 @@ def test_blob_that_ends_while_it_is_sent_is_not_passed_off_as_whole(
         os.truncate(file, 1000)
         with pytest.raises(httpx.RemoteProtocolError):
             list(pieces)
+    [line] = [record for record in caplog.records if record.name == "cove" and record.levelno >= logging.ERROR]
+    assert f"blob {digest} is sent only in part" in line.getMessage()
+    assert not [record for record in caplog.records if record.exc_info]
     repo.push_blob(bytes(size))
     assert len(repo.blob(digest).content) == size
 

@@ -127,6 +127,12 @@ def test_manifest_that_is_pushed(counted: Counted, http: httpx.Client) -> None:
     assert put.statements == 20
 
 
+def test_small_blob_that_is_pulled(counted: Counted, http: httpx.Client) -> None:
+    digest = counted.registry.push_blob("library/costs", b"that is pulled")
+    url = f"/v2/library/costs/blobs/{digest}"
+    assert counted.of(lambda: http.get(url), 200) == Cost(hops=1, reads=1, statements=2)
+
+
 def test_token_that_was_asked_for_a_moment_ago(counted: Counted) -> None:
     client = counted.registry.client("admin", PASSWORD)
     path = "/service/token?service=cove&scope=repository:library/app:pull"

@@ -1,5 +1,7 @@
 """The registry over S3: what clients see of it, and of its failures."""
 
+import logging
+import os
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage import s3_buckets
+from storage import s3_buckets, s3_readers
 from storage.digest import Digest
 from tests.http.conftest import Make
 from tests.http.pushes import Repo, fresh
@@ -85,6 +87,33 @@ def test_service_that_fails_is_503_with_a_time_to_come_back_and_never_a_404(
     assert repo.patch(upload, b"content").status_code == 202
     assert repo.finish(upload, Digest.of(b"content")).status_code == 201
     assert repo.http.get(url).content == blob
+
+
+@pytest.mark.parametrize("answer", [s3_server.hang_up, s3_server.cut_after(0)])
+def test_service_that_fails_before_the_first_byte_of_a_blob_is_503(
+    repo: Repo, proxy: Proxy, answer: s3_server.Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = repo.url(f"blobs/{repo.push_blob(b'layer')}")
+    proxy.fail("GetObject", answer, times=99)
+    for headers in ({}, {"Range": "bytes=1-2"}, {"Range": "bytes=1-2,0-0"}):
+        refusal = repo.http.get(url, headers=headers)
+        assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
+    assert not [record for record in caplog.records if record.exc_info]
+    proxy.faults.clear()
+    assert repo.http.get(url).content == b"layer"
+
+
+def test_service_that_fails_in_the_middle_of_a_blob_ends_the_connection_and_is_one_line_in_the_log(
+    repo: Repo, proxy: Proxy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_readers, "ATTEMPTS", 1)
+    digest = repo.push_blob(os.urandom(4 * MIB))
+    proxy.fail("GetObject", s3_server.cut_after(MIB), times=99)
+    with pytest.raises(httpx.RemoteProtocolError):
+        repo.http.get(repo.url(f"blobs/{digest}"))
+    [line] = [record for record in caplog.records if record.name == "cove" and record.levelno >= logging.ERROR]
+    assert f"blob {digest} is sent only in part" in line.getMessage()
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_registry_whose_service_fails_is_not_ready_until_it_is_back(registry: Registry, proxy: Proxy) -> None:
