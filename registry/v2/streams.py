@@ -75,8 +75,8 @@ class _Appending:
 class BlobResponse(Response):
     """Sends a blob, or slices of it, read in threads, and closes it at the end.
 
-    Its first bytes are read when it is made, by a thread that is at work for the request anyway: a store that fails then
-    has a status of its own, and a small blob costs no other thread. Raises `BlobStoreError`. Where the store fails
+    Its first bytes are read when it is made, by a thread that is at work for the request anyway: a store that fails has
+    a status of its own then, and a small blob costs no other thread. Raises `BlobStoreError`. Where the store fails
     later, the connection ends before the bytes that were promised.
     """
 
@@ -105,7 +105,7 @@ class BlobResponse(Response):
         except ClientDisconnect:
             return  # the status is sent, and nobody reads another
         except BlobStoreError as error:
-            logging.getLogger("cove").error("blob %s is sent only in part: %s", self._blob.digest, error)
+            logging.getLogger("cove").warning("blob %s is sent only in part: %s", self._blob.digest, error)
         finally:
             gone.cancel()
             self._blob.reader.close()
