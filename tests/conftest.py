@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from storage.metadata import migrations
+from storage.metadata import schema
 from tests.storage.metadata import fresh
 from tests.storage.postgres_server import PostgresServer, postgres_server
 from tests.storage.s3_server import ENVIRONMENT, S3Server, s3_server
@@ -31,9 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def new_records_at_once() -> Iterator[None]:
-    """Databases that tests make in their own process have no history, but for those of the tests of migrations."""
+    """For databases that tests make in their own process, but for those of the tests of migrations."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrations, "upgrade", fresh.upgrade)
+        patch.setattr(schema, "create", fresh.create)
         yield
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Table, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from storage.metadata import sqlite_engines
+from storage.metadata import schema, sqlite_engines
 from storage.metadata.errors import (
     CommitUnknown,
     DatabaseBusy,
@@ -158,15 +158,17 @@ class Database:
             version = _version(tx)
         if version == HEAD:
             return
-        # Alembic takes a tenth of a second to import, and an up-to-date start has no use for it.
-        from storage.metadata.migrations import upgrade  # noqa: PLC0415
-
         with self._write(patient=True) as tx:
             version = _version(tx)
-            if version is not None and version > HEAD:
+            if version is None:
+                schema.create(tx, HEAD)
+            elif version > HEAD:
                 raise SchemaTooNew(f"the data has schema {version}, this program knows schemas up to {HEAD}")
-            if version != HEAD:
-                upgrade(tx)
+            elif version != HEAD:
+                # Alembic takes a third of a second to import, which all other starts have no use for.
+                from storage.metadata import migrations  # noqa: PLC0415
+
+                migrations.upgrade(tx)
 
     def check(self) -> None:
         """Raises `DatabaseError` when the database does not answer, or lost what `migrate` made."""

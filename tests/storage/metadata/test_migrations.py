@@ -14,14 +14,24 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from storage.metadata import migrations
+from storage.metadata import migrations, schema
 from storage.metadata.database import HEAD, Database, SchemaTooNew, Transaction
 from storage.metadata.migrations import alembic_config
-from storage.metadata.schema import metadata
 from tests.storage.metadata import fresh
 from tests.storage.metadata.databases import open_database
 
 ROOT = Path(__file__).parents[3]
+WORDS = {
+    "sqlite": "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+    "postgresql": """
+        SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT 'column', table_name || '.' || column_name,
+        concat_ws(' ', data_type, collation_name, column_default, is_nullable, identity_generation)
+        FROM information_schema.columns WHERE table_schema = 'public'
+    """,
+}
 OLD_ROWS = [
     "INSERT INTO projects VALUES (1, 'team', false, 1)",
     "INSERT INTO repositories VALUES (1, 1, 'team/app', 1), (2, 1, 'team/base', 1)",
@@ -37,31 +47,37 @@ OLD_ROWS = [
 
 
 @pytest.fixture(autouse=True)
-def _as_the_product_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrations, "upgrade", fresh.migrate)
+def _by_way_of_all_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "create", lambda tx, _version: migrations.upgrade(tx))
 
 
 def test_migrations_lead_to_the_tables(database: Database) -> None:
     with database.read() as tx:
         context = MigrationContext.configure(tx, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, schema.metadata) == []
 
 
-def test_tables_made_by_migrations_are_written_as_the_schema_says(path: Path, tmp_path: Path) -> None:
-    """SQLite's own words, which also tell what a comparison by columns does not: AUTOINCREMENT, ON DELETE."""
-    migrated, direct = Database.open(path), Database.open(tmp_path / "direct.db")
-    migrated.migrate()
-    with direct.write() as tx:
-        metadata.create_all(tx)
-    query = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name != 'alembic_version'"
+def test_migrations_and_a_first_start_make_the_same(blank: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """In the databases' own words, which also tell what a comparison by columns does not: AUTOINCREMENT, ON DELETE."""
+    is_sqlite = "postgresql:" not in blank
+    other = str(tmp_path / "direct.db") if is_sqlite else request.getfixturevalue("postgres").make_database("template0")
     found = []
-    for each in (migrated, direct):
-        with each.read() as tx:
-            rows = tx.exec_driver_sql(query).all()
-        # The order of constraints is free, and of no meaning.
-        found.append({name: sorted(re.split(r"[(),\s]+", sql or "")) for name, sql in rows})
-    migrated.close()
-    direct.close()
+    for address, make in ((blank, migrations.upgrade), (other, lambda tx: fresh.make(tx, HEAD))):
+        with closing(open_database(address)) as database, database.write() as tx:
+            make(tx)
+            rows = tx.exec_driver_sql(WORDS["sqlite" if is_sqlite else "postgresql"]).all()
+        # The order of columns and constraints is free, and of no meaning.
+        found.append({(kind, name): sorted(re.split(r"[(),\s]+", sql or "")) for kind, name, sql in rows})
+    assert found[0] == found[1]
+
+
+def test_new_databases_of_other_tests_are_as_those_of_a_first_start(path: Path, tmp_path: Path) -> None:
+    found = []
+    for place, make in ((path, fresh.make), (tmp_path / "fresh.db", fresh.create)):
+        with closing(Database.open(place)) as database, database.write() as tx:
+            make(tx, HEAD)
+            made = tx.exec_driver_sql("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").all()
+            found.append([made, {name: _rows(tx, name) for kind, name, _ in made if kind == "table"}])
     assert found[0] == found[1]
 
 
@@ -107,16 +123,6 @@ def test_two_processes_migrate_at_once_and_both_succeed(blank: str) -> None:
     database.close()
 
 
-def test_new_databases_of_other_tests_are_as_those_that_were_migrated(path: Path, tmp_path: Path) -> None:
-    found = []
-    for place, upgrade in ((path, fresh.migrate), (tmp_path / "fresh.db", fresh.upgrade)):
-        with closing(Database.open(place)) as database, database.write() as tx:
-            upgrade(tx)
-            schema = tx.exec_driver_sql("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").all()
-            found.append([schema, {name: _rows(tx, name) for kind, name, _ in schema if kind == "table"}])
-    assert found[0] == found[1]
-
-
 def _rows(tx: Transaction, table: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in tx.exec_driver_sql(f'SELECT * FROM "{table}"')]
 
@@ -134,8 +140,8 @@ def test_threads_migrate_databases_of_their_own_at_once(tmp_path: Path) -> None:
 def test_migration_that_fails_leaves_nothing_behind(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = migrations.upgrade
 
-    def half(tx: object) -> None:
-        whole(tx)  # type: ignore[arg-type]  # it is a transaction
+    def half(tx: Transaction) -> None:
+        whole(tx)
         raise ZeroDivisionError
 
     monkeypatch.setattr(migrations, "upgrade", half)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from storage.metadata import postgres_engines, users
+from storage.metadata import postgres_engines, schema, users
 from storage.metadata.database import (
     CommitUnknown,
     Database,
@@ -18,6 +18,7 @@ from storage.metadata.database import (
     DatabaseError,
     DatabaseFull,
     DatabaseUnavailable,
+    Transaction,
 )
 from tests.storage.metadata.databases import add, names
 from tests.storage.postgres_server import PASSWORD, PostgresServer
@@ -259,14 +260,12 @@ def test_writer_on_another_node_makes_it_busy_for_writers_only(database: Databas
 def test_migration_waits_for_writers_as_long_as_it_takes(
     connect: Callable[[str], Database], postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from storage.metadata import migrations
-
     seen: list[object] = []
 
-    def look(tx: object) -> None:
-        seen.extend(tx.exec_driver_sql(f"SHOW {name}").scalar() for name in ("statement_timeout", "lock_timeout"))  # type: ignore[attr-defined]
+    def look(tx: Transaction, _version: str) -> None:
+        seen.extend(tx.exec_driver_sql(f"SHOW {name}").scalar() for name in ("statement_timeout", "lock_timeout"))
 
-    monkeypatch.setattr(migrations, "upgrade", look)
+    monkeypatch.setattr(schema, "create", look)
     connect(postgres.make_database("template0")).migrate()
     assert seen == ["0", "0"]
 
