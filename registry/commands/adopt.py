@@ -7,8 +7,9 @@ import click
 
 from registry.chosen import bounds
 from registry.commands.failures import Failure
+from registry.commands.outcomes import Done, Record
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.records import Data, on_data
 from registry.core.adoption import Adoption
 from registry.core.identity import must_be_ours
 from registry.core.legacy_files import AdoptionReport

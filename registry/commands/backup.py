@@ -8,8 +8,9 @@ import click
 
 from registry.commands.copies import damaged_lines, show
 from registry.commands.failures import Failure
+from registry.commands.outcomes import Done
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Data, Done, on_data
+from registry.commands.records import Data, on_data
 from registry.core.backup_folders import Description
 from registry.core.backups import Backup
 from registry.core.copiers import CopyReport

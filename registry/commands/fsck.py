@@ -8,8 +8,9 @@ from itertools import groupby
 import click
 
 from registry import values
+from registry.commands.outcomes import Done, Record
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.records import Data, on_data
 from registry.core.checking import Check, Extent
 from registry.core.findings import CheckReport, Finding
 from registry.oci.bounds import Bounds

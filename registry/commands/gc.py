@@ -11,8 +11,9 @@ import click
 
 from registry.chosen import cleaning_rules
 from registry.commands.failures import Failure
+from registry.commands.outcomes import Done, Record
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.records import Data, on_data
 from registry.core.cleaning import LEASE_MS, Cleaning, LeaseLost, Preview
 from registry.core.system_jobs import clean_and_tell
 from registry.values import size_text

@@ -7,7 +7,7 @@ from contextlib import closing
 import click
 
 from registry.commands.options import setting_option
-from registry.commands.records import Done, Record, on_config
+from registry.commands.outcomes import Done, Record, on_config
 from registry.config import Config
 
 _SECONDS = 4

@@ -7,7 +7,8 @@ from typing import TypeVar
 import click
 
 from registry.commands.failures import Failure
-from registry.commands.records import Data, Record
+from registry.commands.outcomes import Record
+from registry.commands.records import Data
 from registry.core.manifests import Manifests
 from registry.core.repositories import Repositories, Repository
 from registry.core.restoring import Restored, Restoring

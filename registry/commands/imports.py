@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.imports import ImportedUsers, UserImport
 
 

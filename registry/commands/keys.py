@@ -2,7 +2,8 @@
 
 import click
 
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.keys import Keys, KeyStatus
 from storage.clock import utc_text
 

@@ -16,7 +16,8 @@ from registry.commands.images import (
     restoring_of,
     until_text,
 )
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.oci.names import Reference
 from storage.clock import utc_text
 

@@ -4,7 +4,8 @@ import click
 
 from auth.access import OPERATOR
 from auth.roles import Role
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.members import Memberships
 from registry.core.projects import Projects
 from storage.metadata.listings import Listing

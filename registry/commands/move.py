@@ -12,8 +12,9 @@ import click
 
 from registry.commands.copies import damaged_lines, settings_lines, show, shown
 from registry.commands.failures import Failure
+from registry.commands.outcomes import Done
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Data, Done, on_data
+from registry.commands.records import Data, on_data
 from registry.config import SETTINGS, Config
 from registry.core.copiers import BlobCopying, CopyReport, StoreCopies
 from registry.core.identity import make_ours, must_be_ours

@@ -3,7 +3,8 @@
 import click
 
 from registry import values
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.projects import Projects, Recount
 from storage.clock import utc_text
 from storage.metadata.projects import ProjectRecord

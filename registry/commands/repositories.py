@@ -15,7 +15,8 @@ from registry.commands.images import (
     restoring_of,
     until_text,
 )
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.repositories import Repositories
 from storage.clock import utc_text
 

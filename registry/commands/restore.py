@@ -10,8 +10,8 @@ import click
 
 from registry.commands.copies import damaged_lines, settings_lines, show
 from registry.commands.failures import Failure
+from registry.commands.outcomes import Done, Record, on_config
 from registry.commands.progress import ProgressLine
-from registry.commands.records import Done, Record, on_config
 from registry.config import Config
 from registry.core.backup_folders import open_backup
 from registry.core.findings import Finding

@@ -18,7 +18,8 @@ from registry.commands.images import (
     tag_of,
     until_text,
 )
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.tags import Tags, TagVersion
 from registry.oci.names import Reference, parse_digest
 from storage.clock import utc_text

@@ -11,7 +11,7 @@ import click
 
 from registry.authorities import AuthorityError, Pair, issue, make_authority
 from registry.commands.failures import Failure
-from registry.commands.records import Done, on_config
+from registry.commands.outcomes import Done, on_config
 from registry.config import Config
 
 _HERE = ("localhost", "127.0.0.1", "::1")

@@ -3,7 +3,8 @@
 import click
 
 from auth.access import OPERATOR
-from registry.commands.records import Data, Done, Record, on_data
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data
 from registry.core.access_tokens import USUAL_DAYS, AccessTokens, Wish
 from registry.core.people import People
 from registry.errors import NotFound

@@ -3,7 +3,8 @@
 import click
 
 from auth.access import OPERATOR
-from registry.commands.records import Data, Done, Record, on_data, read_password
+from registry.commands.outcomes import Done, Record
+from registry.commands.records import Data, on_data, read_password
 from registry.core.people import People
 from storage.clock import utc_text
 from storage.metadata.users import UserRecord
