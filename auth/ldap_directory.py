@@ -16,10 +16,11 @@ from ldap3.core.exceptions import LDAPException, LDAPSASLPrepError
 from ldap3.utils.conv import escape_filter_chars
 
 from auth.addresses import Resolve
-from auth.distinguished_names import BadName, is_below
+from auth.distinguished_names import BadName, is_below, normal_dn
 from auth.ldap import LdapAddress, LdapError, LdapGroup, LdapPerson, LdapSettings, Security
 
 MOST_FOUND = 1000
+DEEPEST = 8  # groups in groups
 Scope = Literal["BASE", "LEVEL", "SUBTREE"]
 _SCOPES: tuple[Scope, ...] = (BASE, LEVEL, SUBTREE)
 _SUCCESS, _TOO_MANY, _NO_SUCH_OBJECT, _WRONG_CREDENTIALS = 0, 4, 32, 49  # RFC 4511, section 4.1.9
@@ -181,20 +182,36 @@ class LdapDirectory:
         return [(each["dn"], each["raw_attributes"]) for each in found]
 
     def _groups(self, connection: Connection, person: Entry) -> tuple[LdapGroup, ...]:
-        names = _texts(person, self._settings.group_membership_attribute)[:MOST_FOUND]
-        found = (self._group(connection, dn) for dn in names)
-        return tuple(group for group in found if group)
+        """Those that the person is in, those that these are in, and so on, each once however they hold each other.
+
+        Groups that the settings are not about lead nowhere.
+        """
+        member, level = self._settings.group_membership_attribute, [person]
+        found: list[LdapGroup] = []
+        seen: set[str] = set()
+        for _ in range(DEEPEST):
+            names = {_key(dn): dn for entry in level for dn in _texts(entry, member)}
+            fresh = [dn for key, dn in names.items() if key not in seen][: MOST_FOUND - len(seen)]
+            seen |= names.keys()
+            level = [entry for dn in fresh if (entry := self._entry_of_group(connection, dn))]
+            found += [self._as_group(entry) for entry in level]
+        return tuple(found)
 
     def _group(self, connection: Connection, dn: str) -> LdapGroup | None:
+        entry = self._entry_of_group(connection, dn)
+        return self._as_group(entry) if entry else None
+
+    def _entry_of_group(self, connection: Connection, dn: str) -> Entry | None:
         own = self._settings
         try:
             if not is_below(dn, own.group_base_dn):
                 return None
         except BadName:
             return None
-        attribute = own.group_attribute_name or _GROUP_NAME
-        entries = self._find(connection, dn, _both(own.group_search_filter, ""), BASE, [attribute], most=1)
-        return self._as_group((dn, entries[0][1])) if entries else None
+        wanted = [own.group_attribute_name or _GROUP_NAME, own.group_membership_attribute]
+        attributes = [each for each in wanted if each]
+        entries = self._find(connection, dn, _both(own.group_search_filter, ""), BASE, attributes, most=1)
+        return (dn, entries[0][1]) if entries else None
 
     def _as_group(self, entry: Entry) -> LdapGroup:
         return LdapGroup(entry[0], _text(entry, self._settings.group_attribute_name or _GROUP_NAME) or entry[0])
@@ -245,6 +262,14 @@ def _texts(entry: Entry, attribute: str) -> list[str]:
 
 def _text(entry: Entry, attribute: str) -> str:
     return next(iter(_texts(entry, attribute)), "")
+
+
+def _key(dn: str) -> str:
+    """By which a group is known whichever way its name is written."""
+    try:
+        return normal_dn(dn)
+    except BadName:
+        return dn
 
 
 def _identifier(entry: Entry) -> str:

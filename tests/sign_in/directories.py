@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ldap3 import BASE as BASE_SCOPE
-from ldap3 import Connection, Server
+from ldap3 import MODIFY_ADD, MODIFY_DELETE, Connection, Server
 
 from tests.clients.programs import find_program
 from tests.http.certificates import certificate
@@ -96,6 +96,13 @@ class LdapServer:
                 connection.delete(dn)
             assert connection.add(dn, "groupOfNames", {"cn": name, "member": list(members)}), connection.result
         return dn
+
+    def change_group(self, dn: str, *, joins: str = "", leaves: str = "") -> None:
+        """Add a member to a group, or remove one: a group that is made anew is none of those that held it before."""
+        changes = [(MODIFY_ADD, joins), (MODIFY_DELETE, leaves)]
+        with self.managing() as connection:
+            for kind, member in changes:
+                assert not member or connection.modify(dn, {"member": [(kind, [member])]}), connection.result
 
 
 @contextmanager
