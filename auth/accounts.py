@@ -47,13 +47,13 @@ class Voucher(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """Who somebody says to be. Without an actor the claim is false, whatever the secret, unless the directory knows
-    better, which is asked for the name `elsewhere`.
+    better, which is asked for each of the names `elsewhere`.
     """
 
     key: str
     stored_hash: str | None
     actor: Actor | None
-    elsewhere: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 def robot_prefix(tx: Transaction) -> str:
@@ -146,13 +146,15 @@ class Accounts:
 
     def _checked(self, claim: _Claim, credentials: Credentials) -> Actor | None:
         if self._directory and claim.elsewhere:
-            return self._told(self._directory, replace(credentials, username=claim.elsewhere), claim.actor)
+            told = (self._told(self._directory, replace(credentials, username=each), claim) for each in claim.elsewhere)
+            return next(filter(None, told), None)
         is_right = self._is_right(claim, credentials.password)
         return claim.actor if is_right else None
 
-    def _told(self, directory: Directory, credentials: Credentials, claimed: Actor | None) -> Actor | None:
+    def _told(self, directory: Directory, credentials: Credentials, claim: _Claim) -> Actor | None:
         """Whoever the directory says it is, which is nobody else than the account of that name, where there is one."""
         user = directory.admit(credentials) if can_be_right(credentials.password) else None
+        claimed = claim.actor if claim.actor and claim.actor.name == credentials.username else None
         if user is None or (claimed and claimed.user_id != user.id):
             return None
         self._checker.remember(_key(user), credentials.password)
@@ -185,13 +187,15 @@ class Accounts:
         is_elsewhere = not is_token(credentials.password) and self._asks_elsewhere(tx)
         user = users.find_by_login(tx, credentials.username)
         if user is None or user.is_disabled:
-            name = credentials.username if is_elsewhere and user is None else None
-            return _Claim(f"?{credentials.username}", None, None, elsewhere=name)
+            names = (credentials.username,) if is_elsewhere and user is None else ()
+            return _Claim(f"?{credentials.username}", None, None, elsewhere=names)
         if is_token(credentials.password):
             return self._claim_by_key(tx, user, credentials.password)
-        if user.source != "ldap":
-            return _Claim(_key(user), user.password_hash, Actor(user))
-        return _Claim(_key(user), None, Actor(user) if is_elsewhere else None, user.name if is_elsewhere else None)
+        is_theirs = user.source == "ldap"
+        if not (is_theirs and is_elsewhere):
+            return _Claim(_key(user), None, None) if is_theirs else _Claim(_key(user), user.password_hash, Actor(user))
+        # By an address that a directory tells, which checks none, nobody is kept out who has it as a name there.
+        return _Claim(_key(user), None, Actor(user), tuple(dict.fromkeys((credentials.username, user.name))))
 
     def _asks_elsewhere(self, tx: Transaction) -> bool:
         return self._directory is not None and self._directory.is_asked(tx)

@@ -188,9 +188,7 @@ class OpenIdProvider:
             ) as http:
                 yield http
         except provider_calls.CallFailed as error:
-            is_refused = error.reason == _REFUSED or (error.status == 400 and error.reason not in _OURS)
-            kind = OidcRefused if is_refused else OidcError
-            raise kind(f"the OpenID provider {error}") from error
+            raise OidcError(f"the OpenID provider {error}") from error
 
     def _metadata(self, http: "Calls") -> _Metadata:
         base = self._settings.endpoint.rstrip("/")
@@ -200,12 +198,22 @@ class OpenIdProvider:
         return found
 
     def _redeem(self, http: "Calls", metadata: _Metadata, form: dict[str, str]) -> _Answer:
-        own = self._settings
+        """What the token endpoint gives for a code or a token. Raises `OidcRefused` where it does not take that; what
+        other endpoints answer says nothing about a person.
+        """
+        from auth.provider_calls import CallFailed  # noqa: PLC0415 -- as in `_client`
+
+        own, credentials = self._settings, None
         if "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
             credentials = _form_encoded(own.client_id, own.client_secret)
+        else:
+            form |= {"client_id": own.client_id, "client_secret": own.client_secret}
+        try:
             return _converted(http.post(metadata.token_endpoint, form, credentials), _Answer)
-        form |= {"client_id": own.client_id, "client_secret": own.client_secret}
-        return _converted(http.post(metadata.token_endpoint, form), _Answer)
+        except CallFailed as error:
+            if error.reason == _REFUSED or (error.status == 400 and error.reason not in _OURS):
+                raise OidcRefused(f"the OpenID provider {error}") from error
+            raise
 
     def _verified(self, token: str, metadata: _Metadata, keys: Mapping[str, Any], nonce: str | None) -> dict[str, Any]:
         """The claims of an ID token (OpenID Connect Core 1.0, section 3.1.3.7), which has this nonce, if any."""

@@ -64,13 +64,15 @@ class _Pinned(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """To the first of the host's addresses that takes a connection."""
         url, host = request.url, request.url.host
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        failed: httpx.ConnectError | None = None
-        for address in self._resolve(host, url.port or (443 if url.scheme == "https" else 80)):
+        addresses = self._resolve(host, url.port or (443 if url.scheme == "https" else 80))
+        timeout = {**request.extensions["timeout"], "connect": TIMEOUT_SECONDS / max(len(addresses), 1)}
+        request.extensions = {**request.extensions, "sni_hostname": host, "timeout": timeout}
+        failed: httpx.TransportError | None = None
+        for address in addresses:
             request.url = url.copy_with(host=address)
             try:
                 return self._inner.handle_request(request)
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failed = error
         raise failed or httpx.ConnectError("the name has no address")
 

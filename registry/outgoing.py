@@ -23,6 +23,7 @@ from registry.values import Network
 SECONDS, CONNECT_SECONDS = 15, 5
 """Until the answer must be there once a connection is, and until that is."""
 _STEP_SECONDS = 0.2
+_SITE_LOCAL = ipaddress.ip_network("fec0::/10")  # RFC 3879: private once, and in use still; Python takes it for global
 _EMBEDDING = tuple(
     ipaddress.ip_network(text)
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")  # an IPv4 address is in them
@@ -53,8 +54,8 @@ class Reach:
         real = inner or address
         if any(real in network for network in self.allowed):
             return True
-        is_embedding = any(real in network for network in _EMBEDDING)
-        return real.is_global and not real.is_multicast and not is_embedding
+        is_special = any(real in network for network in (*_EMBEDDING, _SITE_LOCAL))
+        return real.is_global and not real.is_multicast and not is_special
 
     def resolve(self, host: str, port: int) -> list[str]:
         """The addresses of a host, the first ones first, all of which may be reached.

@@ -19,8 +19,11 @@ def handed_listener(manager: ServiceManager) -> socket.socket | None:
         return None
     if manager.sockets > 1:
         raise ServerError(f"the service manager handed over {manager.sockets} sockets: give the service one")
-    os.set_inheritable(_FIRST, False)  # noqa: FBT003 -- it takes no names
-    handed = socket.socket(fileno=_FIRST)
+    try:
+        os.set_inheritable(_FIRST, False)  # noqa: FBT003 -- it takes no names
+        handed = socket.socket(fileno=_FIRST)
+    except OSError as error:
+        raise ServerError(f"what the service manager handed over is no socket: {error.strerror}") from None
     if handed.type != socket.SOCK_STREAM or handed.family not in (socket.AF_INET, socket.AF_INET6):
         raise ServerError("the socket that the service manager handed over is none of TCP")
     handed.listen(BACKLOG)

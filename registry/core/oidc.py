@@ -119,10 +119,13 @@ class OidcSignIn:
         return Arrival(attempt.target, None, sealed, identity.name)
 
     def onboard(self, sealed: str, name: str) -> Arrival:
-        """The account of a newcomer, by the name that it chose. Raises as `finish` does."""
+        """The account of a newcomer, by the name that it chose: what was sealed lets nobody in who has one.
+
+        Raises as `finish` does.
+        """
         newcomer = self._unsealed(_NEWCOMER, sealed, _Newcomer)
         outsider, _ = self._outsider(newcomer.identity, name)
-        return Arrival(newcomer.target, self._outsiders.admit(outsider))
+        return Arrival(newcomer.target, self._outsiders.admit(outsider, only_new=True))
 
     def address_to_sign_out(self, after: str) -> str | None:
         """Where to send the browser of somebody who came from the provider, so that it is signed out there too."""

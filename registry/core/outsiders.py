@@ -48,14 +48,17 @@ class Outsiders:
         with self._database.read() as tx:
             return users.find_by_external_id(tx, outsider.external_id) is not None
 
-    def admit(self, outsider: Outsider) -> UserRecord:
+    def admit(self, outsider: Outsider, *, only_new: bool = False) -> UserRecord:
         """The account as it is from now on.
 
-        Raises `Unauthorized` for one that is disabled; `RequestInvalid` and `Conflict` for a new one whose name cannot
-        be that of an account.
+        Raises `Unauthorized` for one that is disabled, with `only_new` for any that was made before; `RequestInvalid`
+        and `Conflict` for a new one whose name cannot be that of an account.
         """
         with self._database.write() as tx:
-            known = users.find_by_external_id(tx, outsider.external_id) or self._add(tx, outsider)
+            known = users.find_by_external_id(tx, outsider.external_id)
+            if known and only_new:
+                raise Unauthorized("the account was made before: sign in once more")
+            known = known or self._add(tx, outsider)
             if known.is_disabled:
                 raise Unauthorized("the account is disabled")
             self._refresh(tx, known, outsider)
@@ -95,8 +98,8 @@ class Outsiders:
     def _refresh(self, tx: Transaction, known: UserRecord, outsider: Outsider) -> None:
         """An address that another account has is left out: one may sign in with it."""
         email = outsider.email[:_TEXT_LIMIT] or None
-        other = users.find_by_login(tx, email) if email else None
-        if other and other.id != known.id:
+        others = (users.find(tx, email), users.find_by_email(tx, email)) if email else ()
+        if any(other and other.id != known.id for other in others):
             email = known.email
         real_name = outsider.real_name[:_TEXT_LIMIT]
         if (email, real_name) != (known.email, known.real_name):

@@ -187,11 +187,14 @@ class People:
 
 def must_be_free(tx: Transaction, name: str, email: str = "") -> None:
     """For a new account. Raises `RequestInvalid` for what could be a robot's name, and `Conflict` for what is taken:
-    one may sign in with a name or with an address.
+    one may sign in with a name or with an address. The address of somebody from a directory, which checks none, takes
+    no name away.
     """
     if name.startswith(robot_prefix(tx)):
         raise RequestInvalid(f"the names of robots begin with {robot_prefix(tx)}")
-    if users.find_by_login(tx, name) or (email and users.find_by_email(tx, email)):
+    other = users.find_by_login(tx, name)
+    is_taken = other and (other.name == name or other.source != "ldap")
+    if is_taken or (email and users.find_by_email(tx, email)):
         raise Conflict(f"user {name}{f' or email {email}' if email else ''} already exists")
 
 

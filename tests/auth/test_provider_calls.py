@@ -83,6 +83,18 @@ def test_second_address_is_asked_where_the_first_takes_no_connection() -> None:
         http.get("http://provider.invalid/x")
 
 
+def test_second_address_is_asked_where_the_first_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_calls, "TIMEOUT_SECONDS", 1.0)
+    silent = "127.0.0.3"
+    with (
+        answering(FOUND) as port,
+        socket.create_server((silent, port), backlog=0),
+        socket.create_connection((silent, port)),  # and there is no room for another one
+        calling(lambda *_: [silent, "127.0.0.1"], verifies_certificates=True) as http,
+    ):
+        assert http.get(f"http://provider.invalid:{port}/x") == {"a": 1}
+
+
 def test_certificate_counts_unless_it_shall_not(tmp_path: Path) -> None:
     chain, key = certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ def listening() -> Iterator[socket.socket]:
         yield sock
 
 
-def begin(sock: socket.socket, log: Path, *, sockets: int = 1, ear: str = "") -> "subprocess.Popen[bytes]":
+def begin(sock: socket.socket | IO[str], log: Path, *, sockets: int = 1, ear: str = "") -> "subprocess.Popen[bytes]":
     """Start `cove serve` the way systemd does."""
     handed = f'LISTEN_PID=$$ LISTEN_FDS={sockets} exec "$@" 3<&{sock.fileno()}'
     with log.open("ab") as output:
@@ -81,6 +82,14 @@ def test_more_sockets_than_one_are_refused_with_one_line(tmp_path: Path) -> None
         process = begin(sock, tmp_path / "log", sockets=2)
         assert process.wait(60) == 1
     assert (tmp_path / "log").read_text() == "cove: the service manager handed over 2 sockets: give the service one\n"
+
+
+def test_file_that_is_no_socket_is_refused_with_one_line(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        process = begin(file, tmp_path / "log")
+        assert process.wait(60) == 1
+    assert (tmp_path / "log").read_text().startswith("cove: what the service manager handed over is no socket: ")
+    assert (tmp_path / "log").read_text().count("\n") == 1
 
 
 def test_socket_of_another_kind_is_refused_with_one_line(tmp_path: Path) -> None:

@@ -431,3 +431,38 @@ def test_nothing_secret_is_told(registry: Registry, caplog: pytest.LogCaptureFix
     shown += registry.client("admin").get("/api/v2.0/audit-logs?page_size=100").text
     assert "canary" not in shown
     assert SECRET not in shown
+
+
+def test_groups_in_groups_count_however_they_hold_each_other(registry: Registry, directory: LdapServer) -> None:
+    inner = directory.put_group("inner", f"uid=cat,{PEOPLE}")
+    middle = directory.put_group("middle", inner)
+    outer = directory.put_group("outer", middle)
+    directory.change_group(inner, joins=outer)  # a circle
+    far = directory.put_group("far", outer, below=f"ou=elsewhere,{BASE}")
+    directory.put_group("beyond", far)
+    with configured(registry, ldap_group_admin_dn=outer):
+        forget(registry, "cat")
+        assert current(registry, "cat")["sysadmin_flag"] is True
+        found = registry.client("cat", SECRET).get("/api/v2.0/usergroups").json()
+        assert {"inner", "middle", "outer"} <= {group["group_name"] for group in found}
+        assert "beyond" not in {group["group_name"] for group in found}
+        directory.change_group(inner, leaves=f"uid=cat,{PEOPLE}")
+        forget(registry, "cat")
+        assert current(registry, "cat")["sysadmin_flag"] is False
+
+
+def test_address_that_a_directory_tells_keeps_nobody_out_and_lets_nobody_in_elsewhere(
+    registry: Registry, directory: LdapServer
+) -> None:
+    directory.add_person("sly", SECRET, mail="dee@example.com")
+    directory.add_person("sly2", SECRET, mail="pat")
+    directory.add_person("dee@example.com", SECRET + "2", mail="dee@example.com")
+    assert current(registry, "sly")["email"] == "dee@example.com"
+    assert "email" not in current(registry, "sly2")
+    assert current(registry, "dee@example.com")["username"] == "sly"  # by the password, which is that one's
+    owner = current(registry, "dee@example.com", SECRET + "2")
+    assert owner["username"] == "dee@example.com"
+    assert "email" not in owner
+    assert status(registry, "dee@example.com") == 401
+    assert current(registry, "sly")["username"] == "sly"
+    assert [status(registry, "pat", PASSWORD), status(registry, "pat")] == [200, 401]

@@ -184,9 +184,19 @@ def test_newcomer_chooses_a_name_where_names_are_not_given(registry: Registry, p
     def choose(name: str) -> int:
         return browser.post("/c/oidc/onboard", data={"username": name}, headers=told).status_code
 
+    sealed = {cookie.name: cookie.value or "" for cookie in browser.cookies.jar if "newcomer" in cookie.name}
+
+    def again(name: str) -> int:
+        """With what the browser has used before."""
+        answer = registry.client().post("/c/oidc/onboard")
+        replay = registry.client()
+        replay.cookies.update({**sealed, **dict(answer.cookies)})
+        return replay.post("/c/oidc/onboard", data={"username": name}, headers={CODE: answer.headers[CODE]}).status_code
+
     assert [choose("pat"), choose("a,b"), choose("")] == [409, 400, 400]
     assert choose("newcomer") == 200
     assert current(browser)["username"] == "newcomer"
+    assert again("another") == 401
     known, response = arrive(registry, "new")
     assert (response.headers["location"], current(known)["username"]) == ("/", "newcomer")
     configure(registry, oidc_auto_onboard=True)
