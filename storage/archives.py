@@ -13,7 +13,7 @@ from pathlib import Path
 from storage.blobs import BlobMissing
 from storage.digest import Digest, InvalidDigest
 from storage.disk import DiskReader
-from storage.disk_files import Folders, files_below, open_file, plain_errors, remove, sync_folder
+from storage.disk_files import Folders, files_below, open_file, plain_errors, remove
 
 _BLOBS = "blobs"
 _PARTS = "parts"  # files that are being written
@@ -31,16 +31,16 @@ class Archive:
     def put(self, name: str, pieces: Iterable[bytes]) -> None:
         """Keep a file, in place of one with the same name. An error, also one of the iteration, leaves that one."""
         path = self._path(name)
-        part = self._folders.make(_PARTS) / secrets.token_hex(8)
+        part = Path(self._folders.make(_PARTS).path, secrets.token_hex(8))
         with ExitStack() as on_error, plain_errors(path):
             on_error.callback(part.unlink, missing_ok=True)
             with open_file(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
                 for piece in pieces:
                     _write(file, piece)
                 os.fsync(file.fileno())
-            folder = self._folders.make(*name.split("/")[:-1])
+            folder = self._folders.make(name.rpartition("/")[0])
             part.rename(path)
-            sync_folder(folder)
+            folder.sync()
             on_error.pop_all()
 
     def open(self, name: str) -> DiskReader:

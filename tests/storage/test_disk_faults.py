@@ -95,20 +95,30 @@ def staged(store: DiskStore) -> str:
     return put_staged(store, b"early")
 
 
-def test_a_commit_syncs_the_file_then_renames_it_then_syncs_the_folder(strace: str, root: Path, staged: str) -> None:
+def test_a_commit_renames_the_file_then_syncs_it_then_the_folders_from_its_own_to_the_first_new_one(
+    strace: str, root: Path, staged: str
+) -> None:
     traced = trace(strace, COMMIT, root, staged)
     folder = str(Path(traced.printed).parent)
     assert traced.calls == [
-        f"fsync {staged}",
         "mkdir blobs",
-        "fsync .",
         "mkdir blobs/sha256",
-        "fsync blobs",
         f"mkdir {folder}",
-        "fsync blobs/sha256",
         f"rename {traced.printed}",
+        f"fsync {traced.printed}",
         f"fsync {folder}",
+        "fsync .",
+        "fsync blobs",
+        "fsync blobs/sha256",
     ]
+
+
+def test_a_note_is_synced_before_it_takes_the_place_of_another(strace: str, root: Path, store: DiskStore) -> None:
+    store.write_note("kept", [b"before"])
+    traced = trace(strace, 'store.write_note(sys.argv[2], [b"after"])', root, "kept")
+    [staged] = [call.removeprefix("fsync ") for call in traced.calls if call.startswith("fsync uploads/")]
+    steps = [call for call in traced.calls if call.endswith((staged, "notes/kept", "fsync notes"))]
+    assert steps == [f"fsync {staged}", "rename notes/kept", "fsync notes"]
 
 
 def test_each_process_makes_folder_names_durable_itself_even_if_the_folders_are_there(
@@ -117,7 +127,7 @@ def test_each_process_makes_folder_names_durable_itself_even_if_the_folders_are_
     put(store, b"early later")
     traced = trace(strace, COMMIT, root, staged)
     synced = [call.removeprefix("fsync ") for call in traced.calls if call.startswith("fsync")]
-    assert synced == [staged, ".", "blobs", "blobs/sha256", str(Path(traced.printed).parent)]
+    assert synced == [traced.printed, str(Path(traced.printed).parent), ".", "blobs", "blobs/sha256"]
 
 
 @pytest.mark.parametrize("begin", ["", "writer.start_at(0)"])
