@@ -44,6 +44,7 @@ from registry.core.repositories import Catalog
 from registry.core.snapshots import Snapshots
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
+from registry.core.transfers import REPORT_SECONDS, Transfers
 from registry.core.uploads import Uploads
 from registry.core.vouching import Vouching
 from registry.errors import RequestInvalid
@@ -194,6 +195,7 @@ def _parts(config: Config) -> Parts:
         accounts,
         Projects(database, store, quota=config.quota_bytes, access=access),
         Pulls(database),
+        Transfers(database),
         cleaning_rules(config),
         layers,
         Files(database, Artifacts(database, blobs), layers),
@@ -262,8 +264,10 @@ def _endpoints(parts: Parts, threads: Threads, metrics: Metrics) -> Endpoints:
     return Endpoints(
         base=BaseEndpoints(database, store, metrics),
         tokens=TokenEndpoints(parts.accounts, tokens, parts.origin, threads),
-        blobs=BlobEndpoints(blobs, threads, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0),
-        uploads=UploadEndpoints(uploads, blobs, threads, chunk_min=config.chunk_min_bytes),
+        blobs=BlobEndpoints(
+            blobs, threads, parts.transfers, redirect_seconds=config.s3_redirect_seconds if config.s3_redirect else 0
+        ),
+        uploads=UploadEndpoints(uploads, blobs, threads, parts.transfers, chunk_min=config.chunk_min_bytes),
         manifests=ManifestEndpoints(manifests, parts.pulls, threads, limit=config.manifest_limit_bytes),
         lists=ListEndpoints(Tags(database), Referrers(database), Catalog(database, access)),
     )
@@ -296,6 +300,7 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
         ),
         Job(sweep.run, SWEEP_SECONDS),
         Job(parts.pulls.flush, PULLS_SECONDS),
+        Job(parts.transfers.report, REPORT_SECONDS),
         Job(parts.days.sample, SAMPLE_SECONDS),
         Job(parts.layers.read_waiting, LAYERS_SECONDS, parts.layers.stop),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),

@@ -25,6 +25,7 @@ class Command:
 COMMANDS = {
     "serve": Command("registry.commands.serve", "Run the registry."),
     "health": Command("registry.commands.health", "Ask the server of this machine whether it is ready."),
+    "top": Command("registry.commands.top", "Show the transfers that go on."),
     "doctor": Command("registry.commands.doctor", "Find what is wrong with the set-up, and tell how to mend it."),
     "tls": Command("registry.commands.tls", "Make certificates."),
     "user": Command("registry.commands.users", "Add, list and change accounts."),

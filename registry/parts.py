@@ -24,6 +24,7 @@ from registry.core.projects import Projects
 from registry.core.pulls import Pulls
 from registry.core.sessions import Sessions
 from registry.core.settings import Settings
+from registry.core.transfers import Transfers
 from registry.origins import Origin
 from registry.outgoing import Reach
 from storage.blobs import BlobStore
@@ -53,6 +54,7 @@ class Parts:
     accounts: Accounts
     projects: Projects
     pulls: Pulls
+    transfers: Transfers
     cleanliness: Rules
     layers: Layers
     files: Files

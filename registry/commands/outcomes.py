@@ -54,10 +54,10 @@ def _as_json(outcome: Done | list[Record]) -> str:
 
 
 def _as_text(outcome: Done | list[Record]) -> str:
-    return outcome.sentence if isinstance(outcome, Done) else _table(outcome)
+    return outcome.sentence if isinstance(outcome, Done) else as_table(outcome)
 
 
-def _table(records: Sequence[Record]) -> str:
+def as_table(records: Sequence[Record]) -> str:
     if not records:
         return "There are none."
     rows = [[name.removesuffix("_bytes").upper().replace("_", " ") for name in records[0]]]

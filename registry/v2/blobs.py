@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from registry.contracts import BYTES, answers
 from registry.core.blobs import Blobs, OpenBlob
+from registry.core.transfers import Transfers
 from registry.errors import RangeNotSatisfiable
 from registry.oci.names import parse_digest
 from registry.oci.ranges import Slice, parse_range
@@ -13,6 +14,7 @@ from registry.threads import Threads
 from registry.v2.conditions import etag, is_unchanged, may_range, not_modified
 from registry.v2.redirects import can_follow
 from registry.v2.streams import BlobResponse
+from registry.v2.transfers import transfer_of
 from registry.web import Call
 from storage.blobs import BlobStoreError
 from storage.digest import Digest
@@ -23,9 +25,10 @@ _CACHE = "private, max-age=31536000, immutable"
 class BlobEndpoints:
     """With `redirect_seconds`, clients that can follow are sent to the store's own address of a blob, if it has one."""
 
-    def __init__(self, blobs: Blobs, threads: Threads, *, redirect_seconds: int = 0) -> None:
+    def __init__(self, blobs: Blobs, threads: Threads, transfers: Transfers, *, redirect_seconds: int = 0) -> None:
         self._blobs = blobs
         self._threads = threads
+        self._transfers = transfers
         self._redirect_seconds = redirect_seconds
 
     @answers(refuses=(400,))
@@ -49,7 +52,7 @@ class BlobEndpoints:
             return not_modified(str(digest), _CACHE)
         try:
             wanted = call.header("range") if may_range(call, str(digest)) else None
-            return self._respond(blob, parse_range(wanted, blob.size))
+            return self._respond(call, blob, parse_range(wanted, blob.size))
         except (RangeNotSatisfiable, BlobStoreError):
             blob.reader.close()
             raise
@@ -59,13 +62,16 @@ class BlobEndpoints:
         self._blobs.delete(call.repository, parse_digest(call.path("digest")))
         return Response(status_code=202)
 
-    def _respond(self, blob: OpenBlob, slices: list[Slice] | None) -> Response:
+    def _respond(self, call: Call, blob: OpenBlob, wanted: list[Slice] | None) -> Response:
         headers, threads = _headers(blob.digest, blob.size), self._threads.general
-        if slices is None:
-            return BlobResponse(blob, [Slice(0, blob.size - 1)], 200, headers, threads)
+        slices = wanted or [Slice(0, blob.size - 1)]
+        total = sum(part.length for part in slices)
+        shown = self._transfers.going_on(transfer_of(call, "download", blob.digest, total))
+        if wanted is None:
+            return BlobResponse(blob, slices, 200, headers, threads, shown=shown)
         if len(slices) == 1:
-            headers |= {"Content-Length": str(slices[0].length), "Content-Range": _content_range(slices[0], blob.size)}
-            return BlobResponse(blob, slices, 206, headers, threads)
+            headers |= {"Content-Length": str(total), "Content-Range": _content_range(slices[0], blob.size)}
+            return BlobResponse(blob, slices, 206, headers, threads, shown=shown)
         boundary = secrets.token_hex(16)
         prologues = [
             f"\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n"
@@ -73,9 +79,9 @@ class BlobEndpoints:
             for part in slices
         ]
         epilogue = f"\r\n--{boundary}--\r\n".encode()
-        length = sum(map(len, prologues)) + sum(part.length for part in slices) + len(epilogue)
+        length = sum(map(len, prologues)) + total + len(epilogue)
         headers |= {"Content-Length": str(length), "Content-Type": f"multipart/byteranges; boundary={boundary}"}
-        response = BlobResponse(blob, slices, 206, headers, threads)
+        response = BlobResponse(blob, slices, 206, headers, threads, shown=shown)
         response.frame(prologues, epilogue)
         return response
 

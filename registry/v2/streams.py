@@ -4,16 +4,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from registry.core.blobs import OpenBlob
+from registry.core.transfers import Transfer
 from registry.oci.ranges import Slice
 from registry.threads import is_on_loop, run, to_the_end
 from storage.blobs import BlobStoreError
 
+Shown = AbstractContextManager[Transfer]
 UPLOAD_PIECE = 1024 * 1024
 DOWNLOAD_PIECE = 256 * 1024
 
@@ -75,19 +78,27 @@ class _Appending:
 class BlobResponse(Response):
     """Sends a blob, or slices of it, read in threads, and closes it at the end.
 
-    Its first bytes are read when it is made, by a thread that is at work for the request anyway: a store that fails has
-    a status of its own then, and a small blob costs no other thread. Raises `BlobStoreError`. Where the store fails
-    later, the connection ends before the bytes that were promised.
+    Its first bytes are read when it is made, by a thread that is at work for the request anyway: a store that fails
+    then has a status of its own, and a small blob costs no other thread. Raises `BlobStoreError`. Where the store fails
+    later, the connection ends before the bytes that were promised. `shown` is where whoever watches sees it.
     """
 
     def __init__(
-        self, blob: OpenBlob, slices: list[Slice], status: int, headers: dict[str, str], threads: Executor
+        self,
+        blob: OpenBlob,
+        slices: list[Slice],
+        status: int,
+        headers: dict[str, str],
+        threads: Executor,
+        *,
+        shown: Shown,
     ) -> None:
         super().__init__(None, status, headers)
         self._blob = blob
         self._parts: list[tuple[bytes, Slice]] = [(b"", part) for part in slices]
         self._epilogue = b""
         self._threads = threads
+        self._shown = shown
         self._ahead = self._read(slices[0].start, slices[0].end)
 
     def frame(self, prologues: list[bytes], epilogue: bytes) -> None:
@@ -99,8 +110,9 @@ class BlobResponse(Response):
         gone = asyncio.ensure_future(_disconnection(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            for prologue, part in self._parts:
-                await self._send_part(prologue, part, send, gone)
+            with self._shown as transfer:
+                for prologue, part in self._parts:
+                    await self._send_part(prologue, part, send, gone, transfer)
             await send({"type": "http.response.body", "body": self._epilogue})
         except ClientDisconnect:
             return  # the status is sent, and nobody reads another
@@ -110,7 +122,9 @@ class BlobResponse(Response):
             gone.cancel()
             self._blob.reader.close()
 
-    async def _send_part(self, prologue: bytes, part: Slice, send: Send, gone: "asyncio.Future[None]") -> None:
+    async def _send_part(
+        self, prologue: bytes, part: Slice, send: Send, gone: "asyncio.Future[None]", transfer: Transfer
+    ) -> None:
         if prologue:
             await send({"type": "http.response.body", "body": prologue, "more_body": True})
         offset = part.start
@@ -121,6 +135,7 @@ class BlobResponse(Response):
             self._ahead = b""
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             offset += len(piece)
+            transfer.done += len(piece)
 
     def _read(self, offset: int, end: int) -> bytes:
         """From a place on, up to the byte at `end`: as much as is sent at once."""

@@ -8,12 +8,14 @@ from starlette.responses import Response
 
 from registry.contracts import BYTES, answers
 from registry.core.blobs import Blobs
+from registry.core.transfers import Transfers
 from registry.core.uploads import OpenUpload, Uploads
 from registry.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
 from registry.oci.names import RepositoryName, parse_digest
 from registry.oci.ranges import parse_content_range
 from registry.threads import Threads, to_the_end
 from registry.v2.streams import pour
+from registry.v2.transfers import transfer_of
 from registry.web import Call
 from storage.digest import HEX_LENGTHS, Digest
 from storage.metadata.uploads import UploadRecord
@@ -22,10 +24,13 @@ from storage.metadata.uploads import UploadRecord
 class UploadEndpoints:
     """`chunk_min` is the least size in bytes that clients are told to give a chunk; 0 tells them nothing."""
 
-    def __init__(self, uploads: Uploads, blobs: Blobs, threads: Threads, *, chunk_min: int) -> None:
+    def __init__(
+        self, uploads: Uploads, blobs: Blobs, threads: Threads, transfers: Transfers, *, chunk_min: int
+    ) -> None:
         self._uploads = uploads
         self._blobs = blobs
         self._threads = threads
+        self._transfers = transfers
         self._chunk_min = chunk_min
 
     @answers(
@@ -81,7 +86,7 @@ class UploadEndpoints:
         _must_agree(call, chunk)
         upload = await self._open(call, upload_id, chunk, algorithm=digest.algorithm)
         try:
-            await self._receive(call, upload, chunk)
+            await self._receive(call, upload, chunk, digest)
             await to_the_end(self._threads.uploads, upload.finish, digest)
         finally:
             await to_the_end(self._threads.uploads, upload.close)
@@ -109,10 +114,21 @@ class UploadEndpoints:
 
         return await to_the_end(self._threads.uploads, opened)
 
-    async def _receive(self, call: Call, upload: OpenUpload, chunk: tuple[int, int] | None) -> None:
+    async def _receive(
+        self, call: Call, upload: OpenUpload, chunk: tuple[int, int] | None, digest: Digest | None = None
+    ) -> None:
         """Append the body. What came before a cut or before the server stops is kept, so that the client can resume."""
+        length = call.header("content-length")
+        total = upload.size + int(length) if length else None
+        transfer = transfer_of(call, "upload", digest, total, done=upload.size)
+
+        def append(piece: bytearray) -> None:
+            upload.append(piece)
+            transfer.done = upload.size
+
         try:
-            await pour(call.request.stream(), upload.append, self._threads.uploads)
+            with self._transfers.going_on(transfer):
+                await pour(call.request.stream(), append, self._threads.uploads)
         except (ClientDisconnect, asyncio.CancelledError):
             await to_the_end(self._threads.uploads, upload.save)
             raise

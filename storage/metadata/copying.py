@@ -46,6 +46,7 @@ from storage.metadata.tables import (
     repository_blobs,
     tags,
     tombstones,
+    transfer_reports,
     uploads,
 )
 
@@ -61,7 +62,7 @@ RECORDS = [table for table in metadata.sorted_tables if table is not generations
 _OF_A_STORE = frozenset({uploads, tombstones})
 
 # What means nothing any more when it comes back later, or is made anew: beside the same store, and beside another one.
-PASSING: Tables = frozenset({uploads, leases, layer_indexes})
+PASSING: Tables = frozenset({uploads, leases, layer_indexes, transfer_reports})
 PASSING_OR_OF_A_STORE: Tables = PASSING | _OF_A_STORE
 
 # What changes all the time, and is no loss, or never changes without something that is compared.

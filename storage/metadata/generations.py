@@ -45,7 +45,7 @@ UNWATCHED = {
     "artifact_details", "audit_records", "clean_ups", "daily_counts", "disk_samples", "executions", "facts",
     "generations", "immutable_rules", "labels", "layer_indexes", "leases", "login_failures", "manifest_labels",
     "manifest_references", "retention_policies", "schedules", "sessions", "tag_changes", "tasks", "tombstones",
-    "uploads", "user_groups", "vouchings", "webhook_policies",
+    "transfer_reports", "uploads", "user_groups", "vouchings", "webhook_policies",
 }  # fmt: skip
 
 _COUNT = (

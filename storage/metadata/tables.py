@@ -373,6 +373,15 @@ facts = Table(
     Column("value", Text, nullable=False),
 )
 
+# The transfers that each process is at, while somebody watches: JSON of `registry.core.transfers`.
+transfer_reports = Table(
+    "transfer_reports",
+    metadata,
+    Column("process", Name, primary_key=True),
+    Column("reported_at", BigInteger, nullable=False),
+    Column("transfers", Text, nullable=False),
+)
+
 # How often something has changed on which answers depend that were given: see the module of that name.
 generations = Table(
     "generations",
