@@ -16,7 +16,6 @@ from tests.torture.streams import digest_of, send
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 
-GIB = 1024 * MIB
 REPOSITORY = "library/figures"
 
 
@@ -48,7 +47,7 @@ def test_commit_of_a_large_layer_asks_no_more_of_the_storage_than_that_of_a_smal
     asked: list[list[tuple[str, int]]] = []
     with ExitStack() as stack, proxy_before(f"http://{cluster.services.storage.address}") as proxy:
         node = cluster.node("committing", stack=stack, s3_endpoint=proxy.endpoint)
-        for size in (16 * MIB + 7 * MIB, some(256, 1024) * MIB + 7 * MIB):
+        for size in (16 * MIB + 7 * MIB, some(96, 1024) * MIB + 7 * MIB):
             joining: list[float] = []
             proxy.fail("CompleteMultipartUpload", timed(joining))
             digest = digest_of(size)
@@ -73,7 +72,7 @@ def test_every_byte_of_a_large_layer_is_sent_to_the_storage_once(
     """But for the bytes after its last whole part."""
     with ExitStack() as stack, proxy_before(f"http://{cluster.services.storage.address}") as proxy:
         node = cluster.node("counted", stack=stack, s3_endpoint=proxy.endpoint)
-        for size in (16 * MIB, GIB + 7 * MIB):
+        for size in (16 * MIB, some(256, 1024) * MIB + 7 * MIB):
             digest, before = digest_of(size), proxy.received()
             seconds = push(node, size, digest)
             sent = (proxy.received() - before) / size
@@ -87,7 +86,7 @@ def test_every_byte_of_a_large_layer_is_sent_to_the_storage_once(
 def test_sixteen_large_layers_at_once_pass_through_a_node_in_little_memory(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = some(128, 256) * MIB
+    size = some(48, 256) * MIB
     digest = digest_of(size)
     with ExitStack() as stack:
         node = cluster.node("crowded", stack=stack)
