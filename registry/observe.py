@@ -82,7 +82,7 @@ class Observer:
                     *(field for field in EVERYWHERE if field[0] not in said),
                     (b"x-request-id", seen.request_id.encode()),
                 ]
-            seen.bytes_out += len(message.get("body", b""))
+            seen.bytes_out += message.get("count") or len(message.get("body", b""))
             await send(message)
 
         self._metrics.begin()

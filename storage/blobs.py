@@ -24,6 +24,7 @@ Errors:
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from typing import Protocol
 
 from storage.digest import Digest
@@ -129,6 +130,10 @@ class BlobReader(Protocol):
     @property
     def size(self) -> int:
         """The object's length in bytes."""
+
+    @property
+    def file(self) -> FileIO | None:
+        """The open file that is the object, for the kernel to send, at any offset; None where there is no such file."""
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only at the end."""

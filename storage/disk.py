@@ -198,6 +198,10 @@ class DiskReader:
     def size(self) -> int:
         return self._size
 
+    @property
+    def file(self) -> FileIO:
+        return self._file
+
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only at the end."""
         with plain_errors(self._path):

@@ -23,6 +23,10 @@ class S3Reader:
     def size(self) -> int:
         return self._size
 
+    @property
+    def file(self) -> None:
+        return None
+
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only at the end. Raises `StoreUnavailable`."""
         wanted = min(length, self._size - offset)

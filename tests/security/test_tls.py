@@ -13,13 +13,14 @@ from registry import server
 from registry.guard import Limits
 from registry.server import bind
 from tests.http.certificates import certificate
-from tests.http.raw import PATIENCE, Client, Echo
+from tests.http.raw import PATIENCE, Client, get
+from tests.http.test_sending import Files
 
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """A server as `serve` configures it."""
-    config = server._configuration(Echo(), grace=PATIENCE, tls=certificate(tmp_path), limits=Limits())
+    config = server._configuration(Files(), grace=PATIENCE, tls=certificate(tmp_path), limits=Limits())
     sock = bind("localhost", 0)
     serving = uvicorn.Server(config)
     thread = threading.Thread(target=serving.run, args=([sock],))
@@ -57,3 +58,9 @@ def test_versions_that_are_broken_are_not_spoken(port: int) -> None:
         old.wrap_socket(sock)
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock, context().wrap_socket(sock) as wrapped:
         assert wrapped.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_file_is_not_sent_past_the_encryption(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock, context().wrap_socket(sock) as wrapped:
+        wrapped.sendall(get("/extensions"))
+        assert wrapped.recv(1000).startswith(b"HTTP/1.1 404")
