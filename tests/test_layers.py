@@ -178,7 +178,7 @@ def test_subprocesses_and_sockets_are_the_servers_business() -> None:
         users_of("socket"),
         "registry/server.py",
         "registry/systemd.py",
-        "registry/guard.py",
+        "registry/sending.py",
         "registry/outgoing.py",
         "registry/doctor/network.py",
         "registry/commands/",
