@@ -22,8 +22,7 @@ ahead of it was answered gets no answer: the one ahead goes out whole and is the
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
@@ -31,13 +30,13 @@ from typing import Any, Literal, cast
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from registry.errors import RegistryError, RequestInvalid, Unavailable
-from registry.headers import EVERYWHERE
 from registry.heads import HeadTooLarge, TargetTooLong, origin_form
 from registry.hot import HotPath
+from registry.refusals import refusal
 from registry.sending import EXTENSION, Sending, bytes_on_the_way, emptied, is_possible
 from registry.threads import WHOLE
 
@@ -333,7 +332,7 @@ class Guard(HttpToolsProtocol):
             return
         answered = self._awaiting == "body" and self.cycle.response_started
         if not answered:
-            self.transport.write(_answer(error, self.server_state.default_headers))
+            self.transport.write(refusal(error, self.server_state.default_headers))
         self._linger()
 
     def _close_gently(self) -> None:
@@ -404,18 +403,3 @@ def _reason(error: httptools.HttpParserError) -> RegistryError:
     if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(cause, httptools.HttpParserError):
         raise error
     return RequestInvalid("this is not an HTTP/1.1 request; a client that means https reached a plain http port")
-
-
-def _answer(error: RegistryError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    body = json.dumps({"errors": error.entries()}).encode()
-    fields = [
-        *headers,
-        *EVERYWHERE,
-        *((name.encode(), value.encode()) for name, value in error.headers.items()),
-        (b"cache-control", b"no-store"),
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    head = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
-    return STATUS_LINE[error.status] + head + b"\r\n" + body

@@ -69,7 +69,7 @@ PLACES = [
             "registry/ui/",
         ],
     ),
-    ("uvicorn", ["registry/guard.py", "registry/server.py"]),
+    ("uvicorn", ["registry/guard.py", "registry/refusals.py", "registry/server.py"]),
     ("httptools", ["registry/guard.py"]),
     (
         "registry.web",
