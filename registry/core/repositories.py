@@ -151,6 +151,11 @@ class Repositories:
             labelled = labels.read_marker(tx, row.project_id)
             return str((repositories.read_marker(tx, row.id), labelled, active_rules(tx, row.project_id)))
 
+    def count(self, repository: Repository) -> int:
+        """How many manifests it has. Raises `NotFound`."""
+        with self._database.read() as tx:
+            return repositories.count_manifests(tx, must_be_known(tx, repository).id)
+
     def description(self, repository: Repository) -> str:
         """What it is for, as people said. Raises `NotFound`."""
         with self._database.read() as tx:

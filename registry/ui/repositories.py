@@ -1,5 +1,6 @@
 """A repository: its artifacts with their tags."""
 
+from dataclasses import replace
 from functools import partial
 
 from starlette.responses import Response
@@ -10,11 +11,11 @@ from registry.core.repositories import Repositories, Repository
 from registry.errors import NotFound, TagImmutable
 from registry.oci.names import RepositoryName
 from registry.ui.languages import marked
-from registry.ui.lists import listing_of, shown
+from registry.ui.lists import MOST, listing_of, shown
 from registry.ui.pages import Pages, Undo
 from registry.web import PAGES, Call
 from storage.clock import now_ms
-from storage.metadata.listings import Filter
+from storage.metadata.listings import Filter, Listing, plain
 
 IDLE_DAYS = 90
 SHOWS = {
@@ -44,11 +45,12 @@ class RepositoryScreens:
         if unchanged:
             return unchanged
         description = self._repositories.description(repository)
-        show = partial(self._pages.show, call, repository=repository, description=description)
+        is_large = self._repositories.count(repository) > MOST
+        show = partial(self._pages.show, call, repository=repository, description=description, is_large=is_large)
         if call.query("view") == "tag":
-            tagged = self._artifacts.page_by_tag(repository, listing_of(call))
+            tagged = self._artifacts.page_by_tag(repository, _sortable(listing_of(call), is_large=is_large))
             return show("by_tag.html", list=shown(call, tagged))
-        listing = listing_of(call, *_chosen(call), contains="tags", sort=("-push_time",))
+        listing = _sortable(listing_of(call, *_chosen(call), contains="tags"), is_large=is_large)
         found = self._artifacts.page(repository, listing, Wanted(accessories=True, labels=True))
         return show("repository.html", list=shown(call, found, _SHOW), shows=SHOWS)
 
@@ -86,6 +88,12 @@ def _chosen(call: Call) -> list[Filter]:
     }
     wanted = call.query(_SHOW)
     return [filters[wanted]] if wanted in filters else []
+
+
+def _sortable(listing: Listing, *, is_large: bool) -> Listing:
+    """No index has when things were pulled last: in a large repository they are not sorted by that."""
+    by_pull = {plain(name.removeprefix("-")) for name in listing.sort} == {"pulltime"}
+    return replace(listing, sort=()) if is_large and by_pull else listing
 
 
 def address_of(repository: Repository) -> str:

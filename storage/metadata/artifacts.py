@@ -24,13 +24,14 @@ from sqlalchemy import (
     select,
 )
 
-from storage.metadata.database import put
-from storage.metadata.listings import Field, Filter, Listing, fetch, value_of
+from storage.metadata.database import contains, put
+from storage.metadata.listings import Field, Filter, Listing, fetch, plain, value_of
 from storage.metadata.management_tables import artifact_details, manifest_labels
-from storage.metadata.manifests import HAS_SUBJECT, IS_NAMED
+from storage.metadata.manifests import HAS_SUBJECT, IS_LIVE, IS_NAMED
 from storage.metadata.tables import manifest_references, manifests, repositories, tags
 
 _ANNOTATIONS_LIMIT = 64 * 1024  # characters of JSON; of those with more, lists show none
+_NAMED_LIMIT = 10_000  # ids in a query
 _COSIGN_TAGS = (tags.c.name >= "sha256-") & (tags.c.name < "sha256.")  # what begins with the former
 _COSIGN_SUBJECT = literal("sha256:") + func.substr(tags.c.name, 8, 64)
 
@@ -116,7 +117,7 @@ _FIELDS = {
     "media_type": Field(func.coalesce(manifests.c.config_media_type, manifests.c.media_type)),
     "manifest_media_type": Field(manifests.c.media_type),
     "artifact_type": Field(manifests.c.artifact_type),
-    "size": Field(_SIZE, "number"),
+    "size": Field(manifests.c.total_size, "number"),
     "push_time": Field(manifests.c.created_at, "time"),
     "pull_time": Field(artifact_details.c.pulled_at, "time"),
     "repository_id": Field(manifests.c.repository_id, "number"),
@@ -127,7 +128,7 @@ _subject = manifests.alias("about")
 
 def list_of_repository(tx: Connection, repository_id: int, listing: Listing) -> tuple[list[ArtifactRecord], int]:
     """A page of the artifacts of a repository, and how many there are. Raises `BadFilter`."""
-    own = _CHOSEN.where(manifests.c.repository_id == repository_id)
+    own = manifests.c.repository_id == repository_id
     return _list(tx, own, tags.c.repository_id == repository_id, listing)
 
 
@@ -136,7 +137,7 @@ def list_of_project(
 ) -> tuple[list[ArtifactRecord], int]:
     """A page of the artifacts of a project, or of the newest in each of its repositories. Raises `BadFilter`."""
     here = select(repositories.c.id).where(repositories.c.project_id == project_id)
-    chosen = _CHOSEN.where(repositories.c.project_id == project_id)
+    own: ColumnElement[bool] = manifests.c.repository_id.in_(here)
     if only_latest:
         newer = manifests.alias("newer")
         is_newer = (newer.c.created_at > manifests.c.created_at) | (
@@ -144,27 +145,76 @@ def list_of_project(
         )
         same = newer.c.artifact_type.is_not_distinct_from(manifests.c.artifact_type)
         in_repository = (newer.c.repository_id == manifests.c.repository_id) & newer.c.deleted_at.is_(None)
-        chosen = chosen.where(~exists().where(in_repository, same, is_newer))
-    return _list(tx, chosen, tags.c.repository_id.in_(here), listing)
+        own = own & ~exists().where(in_repository, same, is_newer)
+    return _list(tx, own, tags.c.repository_id.in_(here), listing)
 
 
 def _list(
-    tx: Connection, chosen: Select[Any], is_here: ColumnElement[bool], listing: Listing
+    tx: Connection, own: ColumnElement[bool], is_here: ColumnElement[bool], listing: Listing
 ) -> tuple[list[ArtifactRecord], int]:
+    wanted, is_long = [own, *_by_place(is_here, listing)], False
+    for each in listing.filters:
+        if each.key == "tags" and each.how == "contains" and listing.most:
+            ids, is_long = _having_part(tx, is_here, each, listing)
+            wanted[0] = own & _by_tags(tx, each) if ids is None else manifests.c.id.in_(ids)
+        elif each.key in _OTHERS:
+            wanted.append(_OTHERS[each.key](tx, each))
+    rows, total = fetch(
+        tx,
+        _CHOSEN if listing.size else _CHOSEN.where(*wanted),
+        _FIELDS,
+        listing,
+        usual=("-push_time", "-id"),
+        key=manifests.c.id,
+        keys=_keys(listing).where(*wanted),
+        is_long=is_long,
+    )
+    return [ArtifactRecord(*row) for row in rows], total
+
+
+def _by_place(is_here: ColumnElement[bool], listing: Listing) -> list[ColumnElement[bool]]:
+    """What is about others, or what stands for itself, or all."""
     if listing.wanted("attached"):
         about = manifests.c.subject.is_not(None) & HAS_SUBJECT
-        chosen = chosen.where(or_(about, manifests.c.id.in_(_attached(is_here))))
-    elif listing.wanted("base") is None:
-        chosen = chosen.where(
-            manifests.c.untagged_at.is_(None) | ~IS_NAMED,
-            manifests.c.subject.is_(None) | ~HAS_SUBJECT,
-            manifests.c.id.not_in(_attached(is_here)),
-        )
-    for each in listing.filters:
-        if each.key in _OTHERS:
-            chosen = chosen.where(_OTHERS[each.key](each))
-    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-push_time", "-id"), key=manifests.c.id)
-    return [ArtifactRecord(*row) for row in rows], total
+        return [or_(about, manifests.c.id.in_(_attached(is_here)))]
+    if listing.wanted("base") is not None:
+        return []
+    return [
+        manifests.c.untagged_at.is_(None) | ~IS_NAMED,
+        manifests.c.subject.is_(None) | ~HAS_SUBJECT,
+        manifests.c.id.not_in(_attached(is_here)),
+    ]
+
+
+def _keys(listing: Listing) -> Select[Any]:
+    """Only the ids, of no more tables than the conditions and the order are on."""
+    asked = {plain(name.removeprefix("-")) for name in listing.sort} | {each.key for each in listing.filters}
+    keys = select(manifests.c.id).where(IS_LIVE)
+    if "repositoryname" in asked:
+        keys = keys.join(repositories, repositories.c.id == manifests.c.repository_id)
+    if asked & {"pulltime", "idlesince"}:
+        keys = keys.outerjoin(artifact_details, artifact_details.c.manifest_id == manifests.c.id)
+    return keys
+
+
+def _having_part(
+    tx: Connection, is_here: ColumnElement[bool], wanted: Filter, listing: Listing
+) -> tuple[list[int] | None, bool]:
+    """The ids of the manifests with such a tag, unless they are many: for a page, to look through the tags but once.
+
+    Also whether there are more than are counted of what has such a tag, where nothing else is wanted of it.
+    """
+    of_tag, most = contains(tx.dialect.name, tags.c.name, _part(wanted)), min(listing.limit, _NAMED_LIMIT)
+    having = select(tags.c.manifest_id).distinct().where(is_here, of_tag)
+    found = list(tx.execute(having.where(~_COSIGN_TAGS).limit(listing.limit + 1)).scalars())
+    if len(found) > most:
+        return None, len(found) > listing.limit and len(listing.filters) == 1
+    found += tx.execute(having.where(_COSIGN_TAGS).limit(most + 1)).scalars()
+    return None if len(found) > most else found, False
+
+
+def _part(wanted: Filter) -> str:
+    return str(wanted.values[0]).replace("\0", "")
 
 
 def _attached(is_here: ColumnElement[bool]) -> Select[tuple[int]]:
@@ -177,7 +227,7 @@ def _attached(is_here: ColumnElement[bool]) -> Select[tuple[int]]:
     return select(tags.c.manifest_id).where(is_here, _COSIGN_TAGS, about)
 
 
-def _by_tags(wanted: Filter) -> ColumnElement[bool]:
+def _by_tags(tx: Connection, wanted: Filter) -> ColumnElement[bool]:
     """`*` is any tag, and `nil` none."""
     value = wanted.values[0] if wanted.values else None
     if wanted.how == "exact" and value == "*":
@@ -186,11 +236,11 @@ def _by_tags(wanted: Filter) -> ColumnElement[bool]:
         return manifests.c.untagged_at.is_not(None)
     own = exists().where(tags.c.manifest_id == manifests.c.id)
     if wanted.how == "contains":
-        return own.where(func.lower(tags.c.name).contains(str(value).lower(), autoescape=True))
+        return own.where(contains(tx.dialect.name, tags.c.name, _part(wanted)))
     return own.where(tags.c.name.in_([each for each in wanted.values if each]))
 
 
-def _by_labels(wanted: Filter) -> ColumnElement[bool]:
+def _by_labels(_: Connection, wanted: Filter) -> ColumnElement[bool]:
     """By the ids of labels: of several in round brackets each has to be there, of those in others one."""
     ids = [int(each) for each in wanted.values if each and each.isdecimal() and len(each) < 19]
     own = exists().where(manifest_labels.c.manifest_id == manifests.c.id)
@@ -201,7 +251,7 @@ def _by_labels(wanted: Filter) -> ColumnElement[bool]:
     return and_(*(own.where(manifest_labels.c.label_id == label_id) for label_id in ids))
 
 
-def _by_idleness(wanted: Filter) -> ColumnElement[bool]:
+def _by_idleness(_: Connection, wanted: Filter) -> ColumnElement[bool]:
     """What was neither pushed nor pulled since a time in milliseconds. Raises `BadFilter`."""
     since, pulled = value_of("time", str(wanted.values[0])), artifact_details.c.pulled_at
     return (manifests.c.created_at < since) & (pulled.is_(None) | (pulled < since))
@@ -230,6 +280,7 @@ def list_tags(tx: Connection, manifest_ids: Collection[int]) -> dict[int, list[T
 
 _TAG_FIELDS = {
     "name": Field(tags.c.name),
+    "natural": Field(tags.c.sort_key),
     "push_time": Field(tags.c.updated_at, "time"),
     "pull_time": Field(tags.c.pulled_at, "time"),
 }
@@ -238,7 +289,7 @@ _TAG_FIELDS = {
 def page_tags_of_repository(tx: Connection, repository_id: int, listing: Listing) -> tuple[list[TagDates], int]:
     """A page of all tags of a repository and how many it has. Raises `BadFilter`."""
     chosen = select(*(tags.c[name] for name in TagDates.__slots__)).where(tags.c.repository_id == repository_id)
-    rows, total = fetch(tx, chosen, _TAG_FIELDS, listing, usual=("-push_time", "-name"))
+    rows, total = fetch(tx, chosen, _TAG_FIELDS, listing, usual=("-push_time", "-name"), key=tags.c.name)
     return [TagDates(*row) for row in rows], total
 
 

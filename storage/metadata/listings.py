@@ -49,6 +49,16 @@ class Listing:
     size: int = 10
     most: int = 0
 
+    @property
+    def first(self) -> int:
+        """How many rows are on the pages before."""
+        return (max(self.page, 1) - 1) * self.size
+
+    @property
+    def limit(self) -> int:
+        """How many rows are counted at most; 0 for all."""
+        return self.first + self.most if self.most else 0
+
     def wanted(self, key: str) -> Filter | None:
         """The first condition on a key that the list answers by itself."""
         return next((each for each in self.filters if each.key == plain(key)), None)
@@ -75,35 +85,72 @@ def fetch(
     *,
     usual: Sequence[str],
     key: ColumnElement[Any] | None = None,
+    keys: Select[Any] | None = None,
+    is_long: bool = False,
 ) -> tuple[list[Any], int]:
     """The rows of the page and how many rows there are on all pages.
 
-    `usual` is the order where none is asked for, and its last field makes any order a total one. With a `key`, the page
-    is found first and only its rows are looked at: for columns that cost something. The way to a page is from the end
-    of the list that is nearer. Raises `BadFilter`.
+    `usual` is the order where none is asked for, and its last field makes any order a total one. With a `key`, which is
+    the first column, the page is found first, and then its rows by that: for columns that cost something. It is found
+    among `keys` then, if given, in place of all that is `chosen`. The way to a page is from the end of the list that is
+    nearer. A list that `is_long` is known to have more rows than are counted. Raises `BadFilter`.
     """
-    by_key = {plain(name): field for name, field in fields.items()}
-    filtered = chosen.where(*conditions(tx, fields, listing))
-    found = filtered if key is None else filtered.with_only_columns(key)
-    first = (max(listing.page, 1) - 1) * listing.size
-    limit = first + listing.most if listing.most else None
-    counted = found.order_by(None) if limit is None else found.order_by(None).limit(limit)
-    total = tx.execute(select(func.count()).select_from(counted.subquery())).scalar_one()
-    names = [*listing.sort, usual[-1]] if listing.sort else usual
-    order = _order(by_key, names)
+    where = conditions(tx, fields, listing)
+    order = _Order.of(fields, listing, usual)
     if not listing.size:
-        return list(tx.execute(filtered.order_by(*order))), total
-    if first >= total:
+        rows = list(tx.execute(chosen.where(*where).order_by(*order.terms())))
+        return rows, len(rows)
+    if key is None:
+        return _page(tx, chosen.where(*where), order, listing, is_long=is_long)
+    found = chosen.with_only_columns(key) if keys is None else keys
+    shown, total = _keys(tx, found.where(*where), order, listing, is_long=is_long)
+    places = {value: number for number, value in enumerate(shown)}
+    # To order them here is no work, and SQLite would go through the whole index of that order for it.
+    rows = list(tx.execute(chosen.where(key.in_(shown)))) if shown else []
+    return sorted(rows, key=lambda row: places[row[0]]), total
+
+
+def _keys(
+    tx: Connection, found: Select[Any], order: "_Order", listing: Listing, *, is_long: bool
+) -> tuple[list[Any], int]:
+    collected = _collected(tx, found, order, listing) if listing.most and listing.filters and not is_long else None
+    if collected:
+        return collected
+    rows, total = _page(tx, found, order, listing, is_long=is_long)
+    return [row[0] for row in rows], total
+
+
+def _collected(tx: Connection, found: Select[Any], order: "_Order", listing: Listing) -> tuple[list[Any], int] | None:
+    """The keys of the page and the number of all rows, in one look at what is filtered; None where these are more than
+    are counted: such a list is best walked along in its order, for what is wanted of it comes soon.
+    """
+    by = [column.label(f"by{number}") for number, column in enumerate(order.columns)]
+    rows = found.add_columns(*by).limit(listing.limit + 1).subquery()
+    sorting = replace(order, columns=tuple(rows.c[column.name] for column in by))
+    page = select(rows.columns[0], func.count().over()).order_by(*sorting.terms())
+    shown = tx.execute(page.limit(listing.size).offset(listing.first)).all()
+    if not shown:
+        return None if listing.first else ([], 0)
+    return None if shown[0][1] > listing.limit else ([row[0] for row in shown], shown[0][1])
+
+
+def _page(
+    tx: Connection, found: Select[Any], order: "_Order", listing: Listing, *, is_long: bool
+) -> tuple[list[Any], int]:
+    total = listing.limit if is_long else _count(tx, found, listing.limit)
+    if listing.first >= total:
         return [], total
-    count = min(listing.size, total - first)
-    after = total - first - count
-    is_near_end = after < first and total != limit
-    way = _order(by_key, [_reverse(name) for name in names]) if is_near_end else order
-    page = found.order_by(*way).limit(count).offset(min(first, after))
-    if key is not None:
-        return list(tx.execute(filtered.where(key.in_(list(tx.execute(page).scalars()))).order_by(*order))), total
-    rows = list(tx.execute(page))
+    count = min(listing.size, total - listing.first)
+    after = total - listing.first - count
+    is_near_end = after < listing.first and total != listing.limit
+    page = found.order_by(*order.terms(turned=is_near_end)).limit(count)
+    rows = list(tx.execute(page.offset(after if is_near_end else listing.first)))
     return rows[::-1] if is_near_end else rows, total
+
+
+def _count(tx: Connection, found: Select[Any], limit: int) -> int:
+    counted = found.order_by(None).limit(limit) if limit else found.order_by(None)
+    return tx.execute(select(func.count()).select_from(counted.subquery())).scalar_one()
 
 
 def conditions(tx: Connection, fields: Mapping[str, Field], listing: Listing) -> list[ColumnElement[bool]]:
@@ -113,18 +160,32 @@ def conditions(tx: Connection, fields: Mapping[str, Field], listing: Listing) ->
     return [_condition(dialect, by_key[each.key], each) for each in listing.filters if each.key in by_key]
 
 
-def _reverse(name: str) -> str:
-    return name.removeprefix("-") if name.startswith("-") else f"-{name}"
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Columns, and of each whether it descends."""
 
+    columns: tuple[ColumnElement[Any], ...]
+    descends: tuple[bool, ...]
 
-def _order(fields: Mapping[str, Field], names: Sequence[str]) -> list[ColumnElement[Any]]:
-    order: dict[str, ColumnElement[Any]] = {}
-    for name in names:
-        key = plain(name.removeprefix("-"))
-        if key in fields and key not in order:
-            column = fields[key].column
-            order[key] = column.desc() if name.startswith("-") else column.asc()
-    return list(order.values())
+    @classmethod
+    def of(cls, fields: Mapping[str, Field], listing: Listing, usual: Sequence[str]) -> "_Order":
+        """What settles a tie goes the way of what is asked for first, so that an index of both gives the order."""
+        by_key = {plain(name): field.column for name, field in fields.items()}
+        asked = [(plain(name.removeprefix("-")), name.startswith("-")) for name in listing.sort]
+        ways: dict[str, bool] = {}
+        for key, descends in asked:
+            if key in by_key:
+                ways.setdefault(key, descends)
+        if ways:
+            ways.setdefault(plain(usual[-1].removeprefix("-")), next(iter(ways.values())))
+        else:
+            ways = {plain(name.removeprefix("-")): name.startswith("-") for name in usual}
+        return cls(tuple(by_key[key] for key in ways), tuple(ways.values()))
+
+    def terms(self, *, turned: bool = False) -> list[ColumnElement[Any]]:
+        """For SQL; `turned` from the end of the list."""
+        ways = zip(self.columns, self.descends, strict=True)
+        return [column.desc() if descends != turned else column.asc() for column, descends in ways]
 
 
 def _condition(dialect: str, field: Field, wanted: Filter) -> ColumnElement[bool]:

@@ -188,6 +188,13 @@ def read_marker(tx: Connection, repository_id: int) -> tuple[object, ...]:
     return tuple(tx.execute(chosen.where(repositories.c.id == repository_id)).one())
 
 
+def count_manifests(tx: Connection, repository_id: int) -> int:
+    """Those that are not deleted, as they are kept count of."""
+    own = select(repositories.c.manifest_count).where(repositories.c.id == repository_id)
+    count: int = tx.execute(own).scalar_one()
+    return count
+
+
 def read_description(tx: Connection, repository_id: int) -> str:
     text: str = tx.execute(select(repositories.c.description).where(repositories.c.id == repository_id)).scalar_one()
     return text

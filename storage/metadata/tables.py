@@ -55,6 +55,11 @@ _HAS_NO_KIND, _IS_LIVE, _IS_LOST = text("kind IS NULL"), text("deleted_at IS NUL
 _IS_GONE = text("digest IS NULL")
 
 
+def _listed(name: str, column: str) -> Index:
+    columns = ("repository_id", column, "id", "untagged_at", "subject")
+    return Index(name, *columns, sqlite_where=_IS_LIVE, postgresql_where=_IS_LIVE)
+
+
 def reference(column: str, ondelete: str = "CASCADE") -> ForeignKey:
     return ForeignKey(column, ondelete=ondelete)
 
@@ -217,16 +222,12 @@ manifests = Table(
     _marked("manifests", "untagged_at"),
     UniqueConstraint("repository_id", "digest"),
     Index("ix_manifests_subject", "repository_id", "subject", "digest"),
-    # For lists of what was deleted from a repository, and of what is in it, the newest first.
+    # For lists of what was deleted from a repository.
     Index("ix_manifests_lost", "repository_id", "deleted_at", sqlite_where=_IS_LOST, postgresql_where=_IS_LOST),
-    Index(
-        "ix_manifests_listed",
-        "repository_id",
-        "created_at",
-        "id",
-        sqlite_where=_IS_LIVE,
-        postgresql_where=_IS_LIVE,
-    ),
+    # For lists of what is in it, the newest or the largest first, with what tells whether it is listed: to read that of
+    # each manifest, with its content in the way, takes thirty times as long.
+    _listed("ix_manifests_listed", "created_at"),
+    _listed("ix_manifests_sized", "total_size"),
     Index("ix_manifests_largest", "total_size", sqlite_where=_IS_LIVE, postgresql_where=_IS_LIVE),
     # In whichever repositories.
     Index("ix_manifests_digest", "digest"),
@@ -254,8 +255,11 @@ tags = Table(
     Column("manifest_id", Id, reference("manifests.id"), nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False),
     Column("pulled_at", BigInteger),
-    # For lists of them, the newest first.
+    # Where it stands among others as people read them (`natural`).
+    Column("sort_key", Name, nullable=False, server_default=EMPTY),
+    # For lists of them, the newest first, and as people read them.
     Index("ix_tags_pushed", "repository_id", "updated_at", "name"),
+    Index("ix_tags_natural", "repository_id", "sort_key", "name"),
 )
 
 # What became of each tag: the digest that it pointed to from then on, null when it was removed.

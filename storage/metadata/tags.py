@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Text, bindparam, delete, exist
 
 from storage.metadata import tag_changes
 from storage.metadata.database import insert_many, put, until_nul
+from storage.metadata.natural import sort_key
 from storage.metadata.prepared import Prepared
 from storage.metadata.tables import manifests, tags
 from storage.metadata.tables import tag_changes as changes
@@ -46,8 +47,7 @@ def point(
 ) -> bool:
     """Let a tag point to a manifest; tells whether it did not before."""
     before = _TARGET.value(tx, repository=repository_id, tag=name)
-    row = {"repository_id": repository_id, "name": name, "manifest_id": manifest_id, "updated_at": now}
-    put(tx, tags, ("repository_id", "name"), row)
+    put(tx, tags, ("repository_id", "name"), _row(repository_id, name, manifest_id, now))
     if before == manifest_id:
         return False
     digest = _TAGGED.value(tx, manifest=manifest_id)
@@ -57,12 +57,17 @@ def point(
     return True
 
 
+def _row(repository_id: int, name: str, manifest_id: int, now: int) -> dict[str, object]:
+    own = {"repository_id": repository_id, "name": name, "manifest_id": manifest_id}
+    return {**own, "updated_at": now, "sort_key": sort_key(name)}
+
+
 def add_all(
     tx: Connection, repository_id: int, new: Sequence[TagOf], now: int, *, user_name: str | None = None
 ) -> None:
     """Make tags that do not exist."""
     own = {"repository_id": repository_id}
-    rows = [{**own, "name": tag.name, "manifest_id": tag.manifest_id, "updated_at": now} for tag in new]
+    rows = [_row(repository_id, tag.name, tag.manifest_id, now) for tag in new]
     insert_many(tx, tags, rows)
     made = {**own, "user_name": user_name, "changed_at": now}
     insert_many(tx, changes, [{**made, "tag": tag.name, "digest": tag.digest} for tag in new])

@@ -187,3 +187,4 @@ def must_be_marked_and_counted(database: Database) -> None:
         ]
         changes = tx.exec_driver_sql("SELECT repository_id, tag, digest, user_name, changed_at FROM tag_changes")
         assert changes.all() == [(1, "v1", "sha256:8", None, 6)]
+        assert tx.exec_driver_sql("SELECT name, sort_key FROM tags").all() == [("v1", "0011#")]
