@@ -45,7 +45,7 @@ dist: $(VENV)/ready-to-test ## Build wheel, sdist and bill of materials into dis
 	rm -rf dist build
 	$(VENV)/bin/python -m build --quiet --outdir dist .
 	$(VENV)/bin/python -m venv --without-pip dist/environment
-	@$(PIP) --python dist/environment/bin/python install "$$(ls dist/*.whl)[ldap,postgres,s3]"
+	@$(PIP) --python dist/environment/bin/python install "$$(ls dist/*.whl)[ldap,otel,postgres,s3]"
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
 	  --output-format JSON --output-file dist/cove-registry.cdx.json dist/environment/bin/python
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
@@ -80,6 +81,10 @@ from storage.metadata import projects as project_rows
 from storage.metadata import signing_keys, users
 from storage.metadata.database import Database
 from storage.metadata.sqlite_engines import is_safe_for_processes, sqlite_driver
+from storage.spans import traced_store
+
+if TYPE_CHECKING:
+    from registry.traces import Traces
 
 ADMINISTRATOR = "admin"
 SWEEP_SECONDS = 60 * 60
@@ -124,6 +129,16 @@ def _must_be_safe(config: Config) -> None:
         raise RequestInvalid(
             f"SQLite {sqlite_driver().sqlite_version} can lose data when several processes write: use one worker"
         )
+    if config.traces:
+        _traces_kind()
+
+
+def _traces_kind() -> "type[Traces]":
+    try:
+        from registry.traces import Traces  # noqa: PLC0415 -- an extra, and slow to import
+    except ImportError:
+        raise RequestInvalid("traces take packages that are not installed: install cove-registry[otel]") from None
+    return Traces
 
 
 def _first_start(database: Database, config: Config) -> FirstStart | None:
@@ -166,8 +181,10 @@ def _give_memory_back() -> None:
         mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 
 
-def _parts(config: Config) -> Parts:
+def _parts(config: Config, traces: "Traces | None") -> Parts:
     database, store, access = open_database(config), open_storage(config), Access(is_open=config.ephemeral)
+    if traces:
+        database, store = database.traced(traces.within), traced_store(store, traces.within)
     keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
     issuer = TokenIssuer(keys.current(), reload=keys.current)
     outsiders, resolve = Outsiders(database), sign_in_reach(config).resolve
@@ -204,7 +221,8 @@ def _parts(config: Config) -> Parts:
 
 def create(config: Config) -> ASGIApp:
     """The ASGI application over data that `prepare` has seen."""
-    parts, threads = _parts(config), Threads()
+    traces = _traces_kind()(version("cove-registry")) if config.traces else None
+    parts, threads = _parts(config, traces), Threads.carrying() if traces else Threads()
     pages = open_pages(parts)
     metrics = Metrics(parts.database, _surroundings(config))
     passes = Passes(_generation(parts.database))
@@ -222,6 +240,8 @@ def create(config: Config) -> ASGIApp:
             await observer.rest()
             with closing(parts.database), closing(threads):
                 await run(threads.general, parts.pulls.flush)
+                if traces:
+                    await run(threads.general, traces.close)
 
     table: list[Rule] = []  # the document of the API tells of all of it
     table += rules(_endpoints(parts, threads, metrics))
@@ -233,7 +253,7 @@ def create(config: Config) -> ASGIApp:
     ]
     errors = Errors(parts.origin, pages.fail)
     own = [rule for rule in table if not rule.is_managing]
-    observer = Observer(Straight(door, own, errors, _starlette(routes, errors, lifespan)), metrics, parts.pulls)
+    observer = Observer(Straight(door, own, errors, _starlette(routes, errors, lifespan)), metrics, parts.pulls, traces)
     return _with_hot_path(observer, parts.database)
 
 

@@ -121,6 +121,9 @@ class Config:
     log_level: Annotated[
         LogLevel, Rule(values.one_of(get_args(LogLevel)), "Least level that is logged: debug, info, warning or error.")
     ] = "info"
+    traces: Annotated[
+        bool, Rule(values.flag, "Send traces of requests by OpenTelemetry, to where the OTEL_ variables say.")
+    ] = False
     manifest_limit_bytes: Annotated[
         int, Rule(values.whole(MANIFEST_FLOOR), "Largest manifest that is taken, in bytes; at least 4194304.")
     ] = 4_393_216

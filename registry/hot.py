@@ -45,6 +45,7 @@ Fields = Iterable[tuple[bytes, bytes]]
 _Key = tuple[bytes, str]  # a hash of the request, and whose it is
 _ASKING = (b"GET /v2/", b"HEAD /v2/", b"GET /service/token?")
 _REPEATABLE = {200, 206, 304}
+_OWN = {b"x-request-id", b"traceparent"}  # no other request has the same; the answer repeats the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class HotPath:
 
     def _keep(self, scope: Scope, recording: _Recording) -> None:
         key, generation = scope[OFFER]
-        if b"x-request-id" in dict(scope["headers"]):  # the answer repeats it
+        if not _OWN.isdisjoint(dict(scope["headers"])):
             return
         if generation != self._kept_generation and not self._begin(generation):
             return

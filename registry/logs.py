@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-FIELDS = ("request_id", "method", "path", "status", "duration_ms", "bytes_in", "bytes_out", "client", "user")
+FIELDS = (
+    "request_id",
+    "trace_id",
+    "method",
+    "path",
+    "status",
+    "duration_ms",
+    "bytes_in",
+    "bytes_out",
+    "client",
+    "user",
+)
 """What an access line carries beside its message, in `extra`; milliseconds and bytes are numbers."""
 
 _OURS = ("auth", "cove", "registry", "storage", "uvicorn")

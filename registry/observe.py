@@ -16,6 +16,7 @@ from registry.core.pulls import SCOPE_KEY, Pull, Pulls
 from registry.headers import EVERYWHERE
 from registry.logs import Line, log_lines
 from registry.metrics import Meter, Metrics
+from registry.tracing import Tracing, Traits
 
 log = logging.getLogger("cove.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -35,21 +36,25 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeated:
-    """What is seen of each request that is given an answer again; `pull` is the one that it counts as."""
+    """What is seen of each request that is given an answer again; `pull` is the one that it counts as, and `traits` are
+    those of its span, where spans are made.
+    """
 
     meter: Meter
     bytes_out: int
     line: Line
     pull: Pull | None
+    traits: Traits | None
 
 
 class Observer:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, pulls: Pulls) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, pulls: Pulls, traces: Tracing | None = None) -> None:
         self._app = app
         self._metrics = metrics
         self._pulls = pulls
+        self._traces = traces
         self._answering: set[asyncio.Task[object]] = set()
 
     async def rest(self) -> None:
@@ -65,8 +70,16 @@ class Observer:
         if task:
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
-        seen = Seen(time.perf_counter(), _request_id(Headers(scope=scope).get("x-request-id")))
+        headers = Headers(scope=scope)
+        seen = Seen(time.perf_counter(), _request_id(headers.get("x-request-id")))
         scope["cove.request_id"] = seen.request_id
+        if self._traces is None:
+            await self._answer(scope, receive, send, seen)
+            return
+        with self._traces.request(headers):
+            await self._answer(scope, receive, send, seen)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, seen: Seen) -> None:
 
         async def counted_receive() -> Message:
             message = await receive()
@@ -97,7 +110,8 @@ class Observer:
         fields = {"method": scope["method"], "path": scope["path"], "status": status, "duration_ms": 0.0}
         fields |= {"bytes_in": 0, "bytes_out": bytes_out, **_people(scope)}
         meter = self._metrics.meter(scope["method"], _route(scope), status)
-        return Repeated(meter, bytes_out, Line(log, fields), scope.get(SCOPE_KEY))
+        traits = _traits(scope, status) if self._traces else None
+        return Repeated(meter, bytes_out, Line(log, fields), scope.get(SCOPE_KEY), traits)
 
     def report_repeated(self, answers: list[tuple[Repeated, str]], seconds: float) -> None:
         """Report requests, by kind and id, that were answered again within so many seconds."""
@@ -106,11 +120,17 @@ class Observer:
             if kind.pull:
                 self._pulls.count(kind.pull, times)
         log_lines(log, [(kind.line, request_id) for kind, request_id in answers])
+        if self._traces:
+            for kind, request_id in answers:
+                if kind.traits:
+                    self._traces.repeated(kind.traits, request_id, seconds)
 
     def _report(self, scope: Scope, seen: Seen) -> None:
         seconds = time.perf_counter() - seen.started
         meter = self._metrics.meter(scope["method"], _route(scope), seen.status)
         meter.count(seconds, bytes_in=seen.bytes_in, bytes_out=seen.bytes_out)
+        if self._traces:
+            self._traces.tell(_traits(scope, seen.status), seen.request_id)
         log.info(
             "request",
             extra={
@@ -129,6 +149,12 @@ class Observer:
 def _route(scope: Scope) -> str:
     route: str = scope.get("cove.route", "none")
     return route
+
+
+def _traits(scope: Scope, status: int) -> Traits:
+    name = scope.get("path_params", {}).get("name")
+    repository = name if scope["path"].startswith("/v2/") else None
+    return Traits(scope["method"], _route(scope), scope["path"], status, repository, **_people(scope))
 
 
 def _people(scope: Scope) -> dict[str, str | None]:

@@ -2,12 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 WHOLE = "cove.whole"  # in the scope of a request all of which had come when its handling began
+
+
+class _Carrying(ThreadPoolExecutor):
+    """Has work see the context variables of whoever handed it over."""
+
+    def submit(self, work: Callable[..., Result], /, *given: Any, **named: Any) -> Future[Result]:
+        return super().submit(copy_context().run, work, *given, **named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,11 @@ class Threads:
     general: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove"))
     uploads: Executor = field(default_factory=lambda: ThreadPoolExecutor(48, "cove-upload"))
     passwords: Executor = field(default_factory=lambda: ThreadPoolExecutor(40, "cove-password"))
+
+    @classmethod
+    def carrying(cls) -> "Threads":
+        """Whose work sees the context variables of the request, by which spans find the one that they are part of."""
+        return cls(_Carrying(48, "cove"), _Carrying(48, "cove-upload"), _Carrying(40, "cove-password"))
 
     def close(self) -> None:
         """Wait for what is running, and take nothing more."""

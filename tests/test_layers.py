@@ -112,6 +112,7 @@ PLACES = [
     ("passlib", ["auth/passwords.py"]),
     ("cryptography", ["auth/tokens.py", "registry/authorities.py"]),
     ("prometheus_client", ["registry/metrics.py"]),
+    ("opentelemetry", ["registry/traces.py"]),
     ("bcrypt", ["auth/passwords.py"]),
     ("ldap3", ["auth/ldap_directory.py"]),
     ("httpx", ["auth/provider_calls.py", "registry/doctor/network.py", "registry/testing/"]),

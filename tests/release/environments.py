@@ -67,7 +67,7 @@ def make_environment(python: Path, folder: Path, *what: str) -> Path:
 def oldest_libraries(folder: Path) -> Path:
     """A file of constraints: of each library that Cove asks for, the oldest version that it says is good."""
     extras = project()["optional-dependencies"]
-    asked = [*project()["dependencies"], *extras["ldap"], *extras["postgres"], *extras["s3"]]
+    asked = [*project()["dependencies"], *extras["ldap"], *extras["otel"], *extras["postgres"], *extras["s3"]]
     lines = [re.sub(r"\[.*?\]|;.*", "", each).strip().replace(">=", "==") for each in asked]
     path = folder / "oldest.txt"
     path.write_text("\n".join(lines))

@@ -73,14 +73,14 @@ def test_bill_of_materials_names_every_library_that_came_with_the_wheel() -> Non
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_installed_wheel_does_what_it_should(python: str, tmp_path: Path) -> None:
-    made = make_environment(find_python(python), tmp_path / "environment", f"{wheel()}[ldap,postgres,s3]")
+    made = make_environment(find_python(python), tmp_path / "environment", f"{wheel()}[ldap,otel,postgres,s3]")
     try_it(made, tmp_path)
 
 
 def test_oldest_libraries_that_are_allowed_are_good_enough(tmp_path: Path) -> None:
     oldest = oldest_libraries(tmp_path)
     made = make_environment(
-        find_python(PYTHONS[0]), tmp_path / "environment", f"{wheel()}[ldap,postgres,s3]", "--constraint", str(oldest)
+        find_python(PYTHONS[0]), tmp_path / "environment", f"{wheel()}[ldap,otel,postgres,s3]", "--constraint", str(oldest)
     )
     frozen = (
         line.split("==") for line in run([str(made), "-m", "pip", "freeze"], tmp_path).splitlines() if "==" in line
