@@ -41,11 +41,11 @@ format: $(VENV)/ready-to-test ## Put the code into its one format
 
 # dist/environment has nothing but the wheel with its extras: the bill of materials (CycloneDX) lists what came with it.
 dist: $(VENV)/ready-to-test ## Build wheel, sdist and bill of materials into dist/
-	@$(PIP) install 'build>=1.3' 'cyclonedx-bom>=7.1'
+	@$(PIP) install 'cyclonedx-bom>=7.1' 'uv>=0.9'
 	rm -rf dist build
-	$(VENV)/bin/python -m build --quiet --outdir dist .
-	$(VENV)/bin/python -m venv --without-pip dist/environment
-	@$(PIP) --python dist/environment/bin/python install "$$(ls dist/*.whl)[ldap,otel,postgres,s3]"
+	$(VENV)/bin/uv build --quiet --out-dir dist .
+	$(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python dist/environment
+	$(VENV)/bin/uv pip install --quiet --python dist/environment/bin/python "$$(ls dist/*.whl)[ldap,otel,postgres,s3]"
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
 	  --output-format JSON --output-file dist/cove-registry.cdx.json dist/environment/bin/python
 

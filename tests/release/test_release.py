@@ -20,10 +20,13 @@ from tests.release.environments import (
     find_python,
     make_environment,
     oldest_libraries,
+    pip,
     project,
     run,
     sdist,
+    uv,
     wheel,
+    with_extras,
 )
 from tests.testing.examples import python_files
 
@@ -73,18 +76,16 @@ def test_bill_of_materials_names_every_library_that_came_with_the_wheel() -> Non
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_installed_wheel_does_what_it_should(python: str, tmp_path: Path) -> None:
-    made = make_environment(find_python(python), tmp_path / "environment", f"{wheel()}[ldap,otel,postgres,s3]")
+    made = make_environment(find_python(python), tmp_path / "environment", with_extras())
     try_it(made, tmp_path)
 
 
 def test_oldest_libraries_that_are_allowed_are_good_enough(tmp_path: Path) -> None:
     oldest = oldest_libraries(tmp_path)
     made = make_environment(
-        find_python(PYTHONS[0]), tmp_path / "environment", f"{wheel()}[ldap,otel,postgres,s3]", "--constraint", str(oldest)
+        find_python(PYTHONS[0]), tmp_path / "environment", with_extras(), "--constraint", str(oldest)
     )
-    frozen = (
-        line.split("==") for line in run([str(made), "-m", "pip", "freeze"], tmp_path).splitlines() if "==" in line
-    )
+    frozen = (line.split("==") for line in pip("freeze", made).splitlines() if "==" in line)
     installed = {canonicalize_name(name): Version(number) for name, number in frozen}
     for name, floor in (line.split("==") for line in oldest.read_text().splitlines()):
         assert installed.get(canonicalize_name(name), Version(floor)) == Version(floor), name
@@ -92,10 +93,7 @@ def test_oldest_libraries_that_are_allowed_are_good_enough(tmp_path: Path) -> No
 
 
 def test_sdist_installs_as_the_wheel_does(tmp_path: Path) -> None:
-    run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(sdist())],
-        tmp_path,
-    )
+    uv("build", "--wheel", "--out-dir", str(tmp_path), str(sdist()))
     [built] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(built) as ours, zipfile.ZipFile(wheel()) as theirs:
         assert sorted(ours.namelist()) == sorted(theirs.namelist())
