@@ -123,7 +123,7 @@ def use_services(s3: S3Server, postgres: PostgresServer, tmp_path: Path) -> Call
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("on_services", [("old",), ("new",), ("old", "new")])
+@pytest.mark.parametrize("on_services", [("old",), ("old", "new")])
 def test_backup_goes_from_any_place_to_any_other(
     machines: Machines, use_services: Callable[[Settings], None], on_services: tuple[str, ...]
 ) -> None:

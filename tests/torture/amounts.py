@@ -7,7 +7,7 @@ import os
 
 FULL = os.environ.get("TORTURE") == "full"
 KILLS = int(os.environ.get("TORTURE_KILLS", "1000" if FULL else "6"))
-SECONDS = int(os.environ.get("TORTURE_SECONDS", "600" if FULL else "5"))
+SECONDS = int(os.environ.get("TORTURE_SECONDS", "600" if FULL else "3"))
 
 
 def some(few: int, full: int) -> int:
