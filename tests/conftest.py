@@ -1,8 +1,11 @@
 """Servers that tests share, and what holds for all tests."""
 
 import os
+import ssl
 from collections.abc import Iterator
+from functools import cache
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -34,6 +37,20 @@ def new_records_at_once() -> Iterator[None]:
     """For databases that tests make in their own process, but for those of the tests of migrations."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "create", fresh.create)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities_read_once() -> Iterator[None]:
+    """httpx reads the list of authorities for each client that does not say otherwise: longer than a request."""
+    usual, first = httpx.create_ssl_context, cache(httpx.create_ssl_context)
+
+    def create(verify: object = True, cert: object = None, trust_env: bool = True) -> ssl.SSLContext:
+        is_plain = verify is True and cert is None and not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & os.environ.keys()
+        return first() if is_plain else usual(verify, cert, trust_env)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", create)
         yield
 
 
