@@ -9,7 +9,6 @@ SQLite and PostgreSQL differ in the modules of their engines and here, and nowhe
 """
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -86,7 +85,6 @@ class Database:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._turn = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> "Database":
@@ -123,15 +121,12 @@ class Database:
 
         One that is not `durable` waits for no disk: for what nobody was promised. After a loss of power it is there or
         not, whole, and never without those before it. After `CommitUnknown` it may have been done all the same. Threads
-        queue at a lock of this process first: in SQLite's own waiting, which is a poll, and in the pool's some of them
-        starve.
+        of this process take turns (`turns`), and on SQLite those that queue are committed together (`sqlite_writers`).
         """
         return self._write(durable=durable)
 
     @contextmanager
     def _write(self, *, durable: bool = True, patient: bool = False) -> Iterator[Transaction]:
-        if not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise DatabaseBusy(f"no write transaction could begin within {BUSY_SECONDS} s")
         is_done = False
         try:
             with _Explained(self._connections, self._connections.writing(durable=durable, patient=patient)) as tx:
@@ -139,8 +134,6 @@ class Database:
                 is_done = True  # all that can fail from here on is the commit
         except DatabaseUnavailable as error:
             raise CommitUnknown(str(error)) if is_done else error from error.__cause__
-        finally:
-            self._turn.release()
 
     @property
     def is_empty(self) -> bool:

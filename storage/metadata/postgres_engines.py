@@ -13,7 +13,8 @@ All limits are set in the transaction itself, and nothing is prepared: both work
 """
 
 import select
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 
 from storage.metadata.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
+from storage.metadata.turns import Turns
 
 _READERS = 19
 
@@ -69,18 +71,25 @@ class Connections:
         self._readers = _engine(parameters, patience, _READ, _READERS)
         self._writers = _engine(parameters, patience, _WRITE, 1)
         self._hasty_writers = self._writers.execution_options(durable=False)
+        self._turns = Turns()
+        self._patience = patience
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A read transaction."""
         return self._readers.begin()
 
-    def writing(self, *, durable: bool = True, patient: bool = False) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def writing(self, *, durable: bool = True, patient: bool = False) -> Iterator[Connection]:
         """A write transaction, which may last as long as it takes when it is `patient`; one that is not `durable` may
-        be lost with the server's power.
+        be lost with the server's power. Raises `DatabaseBusy`.
         """
-        if patient:
-            return self._writers.execution_options(patient=True).begin()
-        return (self._writers if durable else self._hasty_writers).begin()
+        engine = self._writers if durable else self._hasty_writers
+        self._turns.take(self._patience)
+        try:
+            with engine.execution_options(patient=True).begin() if patient else engine.begin() as tx:
+                yield tx
+        finally:
+            self._turns.end()
 
     def explain(self, error: Exception) -> DatabaseError | None:
         """What an error means to the program; None for one that only a bug can cause."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Delete, Insert, Select, Update
 
-from storage.metadata.sqlite_engines import driver_of
+from storage.metadata.sqlite_drivers import driver_of
 
 Row = tuple[Any, ...]
 

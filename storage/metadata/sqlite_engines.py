@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from storage.metadata.errors import DatabaseBusy, DatabaseError, DatabaseFull
+from storage.metadata.sqlite_drivers import driver_of
+from storage.metadata.sqlite_writers import Writers
 
 try:
     from pysqlite3 import dbapi2 as _pysqlite3
@@ -51,19 +53,16 @@ class Connections:
         self._patience = patience
         self._engine = _engine(path, patience)
         self._readers = _Unused(_READERS)
-        self._writers = _Unused(1)
-        _, self._synchronous = _modes()
+        self._writers = Writers(self._engine.connect, _explain, (_modes()[1], "NORMAL"), patience)
         self._watches: list[Watch] = []
 
     def reading(self) -> "_Transaction":
         """A read transaction. Raises `DatabaseBusy` when all connections are in use for too long."""
-        return _Transaction(self._readers, self._engine.connect, "BEGIN", patience=self._patience)
+        return _Transaction(self._readers, self._engine.connect, self._patience)
 
-    def writing(self, *, durable: bool = True, patient: bool = False) -> "_Transaction":  # noqa: ARG002  # none is cut short
-        """A write transaction; whoever calls sees to it that there is one at a time."""
-        mode = self._synchronous if durable else "NORMAL"
-        connect, patience = self._engine.connect, self._patience
-        return _Transaction(self._writers, connect, "BEGIN IMMEDIATE", patience=patience, synchronous=mode)
+    def writing(self, *, durable: bool = True, patient: bool = False) -> AbstractContextManager[Connection]:  # noqa: ARG002  # none is cut short
+        """A write transaction: see `sqlite_writers`."""
+        return self._writers.writing(durable=durable)
 
     def explain(self, error: Exception) -> DatabaseError | None:
         """What an error means to the program; None for one that only a bug can cause."""
@@ -77,8 +76,9 @@ class Connections:
     def close(self) -> None:
         for watch in self._watches:
             watch.close()
-        for connection in self._readers.opened() + self._writers.opened():
+        for connection in self._readers.opened():
             connection.close()
+        self._writers.close()
         self._engine.dispose()
 
 
@@ -126,32 +126,24 @@ class _Unused:
 
 
 class _Transaction:
-    """One transaction, as long as a `with` block, on a connection that is opened with `connect` if need be.
+    """A read transaction, as long as a `with` block, on a connection that is opened with `connect` if need be.
 
     Raises `DatabaseBusy` when all are in use for `patience` seconds.
     """
 
-    __slots__ = ("_begin", "_connect", "_connection", "_patience", "_synchronous", "_unused")
+    __slots__ = ("_connect", "_connection", "_patience", "_unused")
 
-    def __init__(
-        self, unused: _Unused, connect: Callable[[], Connection], begin: str, *, patience: float, synchronous: str = ""
-    ) -> None:
+    def __init__(self, unused: _Unused, connect: Callable[[], Connection], patience: float) -> None:
         self._unused = unused
         self._connect = connect
-        self._begin = begin
         self._patience = patience
-        self._synchronous = synchronous
         self._connection: Connection | None = None
 
     def __enter__(self) -> Connection:
         self._connection = self._unused.take(self._patience)
         try:
             connection = self._connection = self._connection or self._connect()
-            driver = driver_of(connection)
-            if self._synchronous and connection.info["synchronous"] != self._synchronous:
-                driver.execute(f"PRAGMA synchronous={self._synchronous}")
-                connection.info["synchronous"] = self._synchronous
-            driver.execute(self._begin)
+            driver_of(connection).execute("BEGIN")
         except BaseException:
             self._undo()
             raise
@@ -214,11 +206,6 @@ class Watch:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def driver_of(connection: Connection) -> Any:
-    """The driver's own connection behind one of SQLAlchemy's."""
-    return connection.connection.driver_connection
 
 
 def _modes() -> tuple[str, str]:

@@ -4,8 +4,10 @@ Whoever makes it cheaper lowers a number here; whoever has to raise one says why
 """
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,8 @@ from registry import app, threads, web
 from registry.config import Config
 from storage.digest import Digest
 from storage.metadata.database import Database
+from storage.metadata.sqlite_writers import Writers
+from storage.metadata.turns import Turns
 from tests.http.serving import MANIFEST_TYPE, PASSWORD, Registry, image_manifest, running
 from tests.security.statements import statements_of
 
@@ -23,7 +27,7 @@ from tests.security.statements import statements_of
 @dataclass
 class Cost:
     """Of one request. `hops` are from the event loop to a thread, `syncs` those of files and folders of the store,
-    `durable` transactions wait for the disk as well, and others do not.
+    `durable` transactions wait for the disk as well, and others do not; those that queue share `commits`.
     """
 
     hops: int = 0
@@ -31,6 +35,7 @@ class Cost:
     reads: int = 0
     durable: int = 0
     hasty: int = 0
+    commits: int = 0
     statements: int = 0
 
 
@@ -64,6 +69,7 @@ def counted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cou
     with statements_of(registry) as statements:
         found = Counted(registry, statements=statements)
         run, fsync, read, write = threads.run, os.fsync, Database.read, Database.write
+        commit = Writers._commit
 
         def noting(name: str, inner: Callable[..., Any]) -> Callable[..., Any]:
             def outer(*given: Any, **named: Any) -> Any:
@@ -76,6 +82,7 @@ def counted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cou
         for module in (threads, web):
             monkeypatch.setattr(module, "run", noting("hops", run))
         monkeypatch.setattr(os, "fsync", noting("syncs", fsync))
+        monkeypatch.setattr(Writers, "_commit", noting("commits", commit))
         monkeypatch.setattr(Database, "read", noting("reads", read))
         monkeypatch.setattr(Database, "write", noting("", write))
         yield found
@@ -107,7 +114,7 @@ def test_blob_that_is_pushed_in_three_steps(counted: Counted, http: httpx.Client
         places.append(answer.headers["location"])
         return answer
 
-    assert counted.of(begin, 202) == Cost(hops=1, hasty=1, statements=4)
+    assert counted.of(begin, 202) == Cost(hops=1, hasty=1, commits=1, statements=4)
     patch = counted.of(lambda: http.patch(places[0], content=LAYER), 202)
     assert patch.hops <= 2  # another where the body comes after the head
     assert (patch.syncs, patch.reads, patch.hasty, patch.durable, patch.statements) == (0, 2, 1, 0, 5)
@@ -131,6 +138,54 @@ def test_small_blob_that_is_pulled(counted: Counted, http: httpx.Client) -> None
     digest = counted.registry.push_blob("library/costs", b"that is pulled")
     url = f"/v2/library/costs/blobs/{digest}"
     assert counted.of(lambda: http.get(url), 200) == Cost(hops=1, reads=1, statements=2)
+
+
+def test_image_that_is_pushed_alone_waits_for_the_disk_three_times_a_blob_and_once_for_the_manifest(
+    counted: Counted, http: httpx.Client
+) -> None:
+    counted.counts.clear()
+    config, layers = os.urandom(1500), [os.urandom(2000) for _ in range(5)]
+    for content in (config, *layers):
+        push_in_three_steps(http, content)
+    manifest = image_manifest(Digest.of(config), 1500, Digest.of(layers[0]), 2000)
+    fields = {"Content-Type": MANIFEST_TYPE}
+    assert http.put("/v2/library/costs/manifests/v2", content=manifest, headers=fields).status_code == 201
+    assert (counted.counts["durable"], counted.counts["commits"]) == (7, 7 + counted.counts["hasty"])
+    assert 12 <= counted.counts["syncs"] <= 18  # a file and its folder, and once each of the 256 folders' own names
+
+
+def push_in_three_steps(http: httpx.Client, content: bytes) -> None:
+    place = http.post("/v2/library/costs/blobs/uploads/").headers["location"]
+    assert http.patch(place, content=content).status_code == 202
+    assert http.put(place, params={"digest": str(Digest.of(content))}).status_code == 201
+
+
+def test_eight_blobs_that_are_finished_at_once_wait_for_one_commit(
+    counted: Counted, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [os.urandom(2000) for _ in range(8)]
+    places = [http.post("/v2/library/costs/blobs/uploads/").headers["location"] for _ in contents]
+    for place, content in zip(places, contents, strict=True):
+        assert http.patch(place, content=content).status_code == 202
+    queued, wait = threading.Semaphore(0), Turns._wait
+
+    def queue(turns: Turns, patience: float) -> None:
+        queued.release()
+        wait(turns, patience)
+
+    monkeypatch.setattr(Turns, "_wait", queue)
+
+    def finish(place: str, content: bytes) -> int:
+        return http.put(place, params={"digest": str(Digest.of(content))}).status_code
+
+    with ThreadPoolExecutor(8) as clients:
+        with counted.registry.database.write():
+            counted.counts.clear()
+            answers = [clients.submit(finish, place, content) for place, content in zip(places, contents, strict=True)]
+            assert all(queued.acquire(timeout=10) for _ in contents[1:])
+        assert [answer.result() for answer in answers] == [201] * 8
+    assert counted.counts["durable"] == 8
+    assert counted.counts["commits"] == 2  # with that of whoever kept them waiting
 
 
 def test_token_that_was_asked_for_a_moment_ago(counted: Counted) -> None:

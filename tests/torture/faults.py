@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +18,11 @@ MKDIR = "?mkdir,mkdirat"
 
 
 @contextmanager
-def injected(strace: str, server: Server, calls: str, fault: str) -> Iterator[None]:
-    """While the block runs, `calls` of any thread of the server have the fault: `error=EIO`, `signal=KILL:when=3`."""
-    command = [strace, "-f", "-p", str(server.process.pid), "-o", os.devnull]
+def injected(strace: str, server: Server, calls: str, fault: str, file: Path | None = None) -> Iterator[None]:
+    """While the block runs, `calls` of any thread of the server have the fault, on one file if that is given:
+    `error=EIO`, `signal=KILL:when=3`.
+    """
+    command = [strace, "-f", "-p", str(server.process.pid), "-o", os.devnull, *(["-P", str(file)] if file else [])]
     with subprocess.Popen(
         [*command, "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"], stderr=subprocess.PIPE, text=True
     ) as tracer:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -58,6 +59,25 @@ def test_push_on_a_failing_disk_is_refused_pulls_go_on_and_the_retry_succeeds(
         expect(client.head(f"/v2/library/disk/blobs/{Digest.of(b'late')}"), 404)
         assert client.get("/v2/library/disk/tags/list").json()["tags"] == ["early", "latest"]
         ledger.push(client, "late")
+        ledger.verify(client)
+    server.kill()
+    with serve().client() as client:
+        ledger.verify(client)
+
+
+def test_manifests_that_queue_are_all_refused_when_the_sync_of_their_records_fails(serve: Start, strace: str) -> None:
+    """They are committed together, and none of them may be told that it was kept."""
+    server, ledger = serve(), Ledger("library/disk")
+    with server.client() as client, ThreadPoolExecutor(6) as pushers:
+        ledger.push(client, "early")
+        manifest = client.get("/v2/library/disk/manifests/early").content
+        late = {f"late{number}": manifest + b" " * number for number in range(6)}
+        with injected(strace, server, SYNC, "error=EIO", server.data / "cove.db-wal"):
+            answers = list(pushers.map(lambda tag: put_manifest(client, "library/disk", tag, late[tag]), late))
+        assert [answer.status_code for answer in answers] == [503] * 6
+        assert client.get("/v2/library/disk/tags/list").json()["tags"] == ["early", "latest"]
+        for tag, content in late.items():
+            ledger.point(client, tag, content)
         ledger.verify(client)
     server.kill()
     with serve().client() as client:

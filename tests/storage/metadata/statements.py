@@ -8,7 +8,7 @@ from unittest.mock import patch
 from sqlalchemy import Connection, Engine, event
 
 from storage.metadata import prepared
-from storage.metadata.sqlite_engines import driver_of
+from storage.metadata.sqlite_drivers import driver_of
 
 Statement = tuple[str, Any]
 """Its text, and its values in the driver's form."""
