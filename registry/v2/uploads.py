@@ -122,7 +122,7 @@ class UploadEndpoints:
         total = upload.size + int(length) if length else None
         transfer = transfer_of(call, "upload", digest, total, done=upload.size)
 
-        def append(piece: bytearray) -> None:
+        def append(piece: memoryview) -> None:
             upload.append(piece)
             transfer.done = upload.size
 
