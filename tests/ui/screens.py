@@ -1,13 +1,16 @@
-"""All screens in a real browser, in four variants; `python -m tests.ui.screens FOLDER` makes a picture of each."""
+"""All screens in a real browser, in four variants; `python -m tests.ui.screens FOLDER [SCREEN...]` makes pictures
+of them.
+"""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from registry.config import Config
@@ -41,22 +44,27 @@ SCREENS = {
     "robots": "/ui/projects/team/robots",
     "robots-none": "/ui/projects/open/robots",
     "new-robot": "/ui/projects/team/robots/new",
-    "robot": "/ui/projects/team/robots/1",
+    "robot": "/ui/projects/team/robots/{robot}",
+    "new-secret": "/ui/projects/team/robots/{robot}/secret",
+    "delete-robot": "/ui/projects/team/robots/{robot}/delete",
     "system-robots": "/ui/robots",
     "new-system-robot": "/ui/robots/new",
     "rules": "/ui/projects/team/rules",
     "rules-none": "/ui/projects/open/rules",
     "follow-rules": "/ui/projects/team/rules/follow",
-    "preview": "/ui/projects/team/rules/runs/2",
+    "preview": "/ui/projects/team/rules/runs/{preview}",
     "labels": "/ui/projects/team/labels",
     "labels-none": "/ui/projects/open/labels",
-    "label": "/ui/projects/team/labels/1",
+    "label": "/ui/projects/team/labels/{label}",
+    "delete-label": "/ui/projects/team/labels/{label}/delete",
     "artifact-labels": "/ui/r/team/app/-/artifacts/1.0/labels",
     "webhooks": "/ui/projects/team/webhooks",
     "webhooks-none": "/ui/projects/open/webhooks",
-    "webhook": "/ui/projects/team/webhooks/1",
+    "webhook": "/ui/projects/team/webhooks/{webhook}",
+    "delete-webhook": "/ui/projects/team/webhooks/{webhook}/delete",
     "new-webhook": "/ui/projects/team/webhooks/new",
-    "delivery": "/ui/projects/team/webhooks/1/deliveries/3",
+    "delivery": "/ui/projects/team/webhooks/{webhook}/deliveries/{delivery}",
+    "remove-member": "/ui/projects/team/members/{member}/remove",
     "activity": "/ui/projects/team/activity",
     "settings": "/ui/projects/team/settings",
     "delete-project": "/ui/projects/team/delete",
@@ -80,11 +88,11 @@ SCREENS = {
     "delete-repository": "/ui/r/team/app/-/delete",
     "storage": "/ui/storage",
     "space": "/ui/storage/space",
-    "run": "/ui/storage/runs/1",
+    "run": "/ui/storage/runs/{clean_up}",
     "users": "/ui/users",
     "new-user": "/ui/new-user",
-    "user": "/ui/users/2",
-    "delete-user": "/ui/users/3/delete",
+    "user": "/ui/users/{user}",
+    "delete-user": "/ui/users/{user}/delete",
     "account": "/ui/account",
     "new-token": "/ui/account/tokens/new",
     "usage": "/ui/usage",
@@ -97,7 +105,12 @@ SCREENS = {
     "settings-of-all": "/ui/settings",
     "system": "/ui/system",
     "not-found": "/ui/projects/nowhere",
+    "secret": "/ui/projects/team/robots/{robot}/secret",
+    "dialog": "/ui/projects/team/settings",
+    "palette": "/ui/projects",
+    "keys": "/ui/projects",
 }
+KEYS = {"palette": "/", "keys": "?"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"color_scheme": "dark"},
@@ -106,46 +119,68 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def fill(registry: Registry) -> None:
-    """Enough of everything that no screen is empty which should not be."""
+def fill(registry: Registry) -> dict[str, str]:
+    """Enough of everything that no screen is empty which should not be; the addresses of the screens by their names."""
     populate(registry)
     for repository, tag in (("app", "1.0"), ("app", "latest"), ("tools/builder-with-a-very-long-name-indeed", "2.1")):
         registry.push_image(f"team/{repository}", tag, layer=f"{repository}{tag}".encode() * 1000)
     push_layers(registry, "open/web")
     untagged = registry.push_image("team/app", "0.9", b"untagged")
-    for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
-        assert registry.client("admin").delete(f"/v2/team/app/manifests/{gone}").status_code == 202
+    with registry.client("admin") as admin:
+        for gone in (registry.push_image("team/app", "0.9", b"gone"), untagged):
+            assert admin.delete(f"/v2/team/app/manifests/{gone}").status_code == 202
+        add_tokens(admin)
+        registry.push_image("team/old/name", "1")
+        assert admin.delete("/api/v2.0/projects/team/repositories/old%252Fname").status_code == 200
+        dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
+        numbers = {
+            "user": admin.get("/api/v2.0/users/search", params={"username": "dev"}).json()[0]["user_id"],
+            "member": admin.get("/api/v2.0/projects/team/members").json()[0]["id"],
+            "robot": add_robots(admin),
+            "clean_up": made(admin, "system/gc/schedule", dry_run),
+            **add_rules(admin),
+        }
+        registry.push_image("team/base", "3.19")  # which the webhook is told
+        numbers["delivery"] = told(admin, f"projects/team/webhook/policies/{numbers['webhook']}/executions")
+    return {name: path.format(**numbers) for name, path in SCREENS.items()}
 
-    add_robots(registry)
+
+def made(admin: httpx.Client, path: str, body: object) -> int:
+    """The number of what was made, as far as it has one."""
+    answer = admin.post(f"/api/v2.0/{path}", json=body)
+    assert answer.status_code in (200, 201), answer.text
+    number = answer.headers.get("location", "").rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def told(admin: httpx.Client, path: str) -> int:
+    """The number of the newest run there, once there is one."""
+    while not (found := admin.get(f"/api/v2.0/{path}").json()):
+        time.sleep(0.1)
+    number: int = found[0]["id"]
+    return number
+
+
+def add_tokens(admin: httpx.Client) -> None:
     bounds = [{"kind": "project", "namespace": "*", "access": [{"resource": "repository", "action": "pull"}]}]
     for token in ({"name": "laptop", "duration": 5}, {"name": "backup", "duration": -1, "permissions": bounds}):
-        assert registry.client("admin").post("/api/v2.0/users/current/tokens", json=token).status_code == 201
-    registry.push_image("team/old/name", "1")
-    assert registry.client("admin").delete("/api/v2.0/projects/team/repositories/old%252Fname").status_code == 200
-    dry_run = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
-    assert registry.client("admin").post("/api/v2.0/system/gc/schedule", json=dry_run).status_code == 201
-    add_rules(registry)
-    registry.push_image("team/base", "3.19")  # which the webhook is told
+        made(admin, "users/current/tokens", token)
 
 
-def add_robots(registry: Registry) -> None:
-    """One of a project that is disabled, and one of the system that ends soon."""
+def add_robots(admin: httpx.Client) -> int:
+    """One of a project that is disabled, and one of the system that ends soon; the number of a third."""
     access = [{"resource": "repository", "action": action} for action in ("pull", "push", "list")]
     ci = {"kind": "project", "namespace": "team", "access": access}
     everywhere = {"kind": "project", "namespace": "*", "access": access[:1]}
-    with registry.client("admin") as admin:
-        for robot in (
-            {"name": "ci", "level": "project", "duration": 90, "permissions": [ci], "description": "Builds and pushes"},
-            {"name": "old-deployment", "level": "project", "duration": 5, "permissions": [ci], "disable": True},
-            {"name": "mirror", "level": "system", "duration": -1, "permissions": [everywhere]},
-        ):
-            assert admin.post("/api/v2.0/robots", json=robot).status_code == 201
+    made(admin, "robots", {"name": "mirror", "level": "system", "duration": -1, "permissions": [everywhere]})
+    of_project = {"level": "project", "permissions": [ci]}
+    made(admin, "robots", of_project | {"name": "old-deployment", "duration": 5, "disable": True})
+    return made(admin, "robots", of_project | {"name": "ci", "duration": 90, "description": "Builds and pushes"})
 
 
-def add_rules(registry: Registry) -> None:
-    """What keeps tags and artifacts of `team`, a preview of what would go, a label and a webhook."""
-    admin, project = registry.client("admin"), registry.client("admin").get("/api/v2.0/projects/team").json()
-    number = project["project_id"]
+def add_rules(admin: httpx.Client) -> dict[str, int]:
+    """What keeps tags and artifacts of `team`, a preview of what would go, a label and a webhook; their numbers."""
+    number = admin.get("/api/v2.0/projects/team").json()["project_id"]
     every = {"kind": "doublestar", "decoration": "repoMatches", "pattern": "**"}
     releases = {"kind": "doublestar", "decoration": "matches", "pattern": "v*"}
     about = {"scope_selectors": {"repository": [every]}, "tag_selectors": [releases]}
@@ -155,24 +190,16 @@ def add_rules(registry: Registry) -> None:
     policy |= {"trigger": {"kind": "Schedule", "settings": {"cron": "0 0 0 * * *"}}}
     hook = {"name": "deployment", "targets": [{"type": "http", "address": "http://192.0.2.1/deploy"}], "enabled": True}
     hook |= {"event_types": ["PUSH_ARTIFACT", "DELETE_ARTIFACT"], "description": "Rolls new images out"}
-    posts = {
-        "projects/team/immutabletagrules": about,
-        "retentions": policy,
-        "projects/team/webhook/policies": hook,
-        "labels": {
-            "name": "released",
-            "scope": "p",
-            "project_id": number,
-            "color": "#16a34a",
-            "description": "Shipped",
-        },
-        "projects/team/repositories/app/artifacts/1.0/labels": {"id": 1},
-    }
-    for path, body in posts.items():
-        assert admin.post(f"/api/v2.0/{path}", json=body).status_code in (200, 201), path
-    run = admin.post("/api/v2.0/retentions/1/executions", json={"dry_run": True}).headers["location"]
-    while admin.get(f"{run}/tasks").json()[0]["status"] != "Success":
+    look = {"name": "released", "color": "#16a34a", "description": "Shipped"}
+    made(admin, "projects/team/immutabletagrules", about)
+    retention = made(admin, "retentions", policy)
+    label = made(admin, "labels", look | {"scope": "p", "project_id": number})
+    made(admin, "projects/team/repositories/app/artifacts/1.0/labels", {"id": label})
+    webhook = made(admin, "projects/team/webhook/policies", hook)
+    preview = made(admin, f"retentions/{retention}/executions", {"dry_run": True})
+    while admin.get(f"/api/v2.0/retentions/{retention}/executions/{preview}/tasks").json()[0]["status"] != "Success":
         time.sleep(0.1)
+    return {"label": label, "webhook": webhook, "preview": preview}
 
 
 def push_layers(registry: Registry, repository: str) -> None:
@@ -218,20 +245,34 @@ def sign_in(page: Page, registry: Registry, name: str = "admin") -> None:
     page.wait_for_url("**/ui/")
 
 
-def take_pictures(folder: Path) -> None:
+def show(page: Page, registry: Registry, name: str, path: str) -> None:
+    """A screen, or what is on it after a step."""
+    page.goto(address(registry) + path)
+    if name == "secret":
+        page.locator("main form button").last.click()
+        page.wait_for_selector("[data-copy]")
+    elif name == "dialog":
+        page.click("a[hx-target='#dialog']")
+        page.wait_for_selector("dialog[open] form")
+    elif name in KEYS:
+        page.keyboard.press(KEYS[name])
+        page.wait_for_selector("dialog[open]")
+
+
+def take_pictures(folder: Path, names: Collection[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as data, running(Config(data=Path(data) / "data", admin_password=PASSWORD)) as registry:
-        fill(registry)
+        screens = fill(registry)
         with chromium() as browser:
             for variant, options in VARIANTS.items():
                 page = browser.new_page(**options)
                 page.goto(f"{address(registry)}/ui/sign-in")
                 page.screenshot(path=folder / f"sign-in-{variant}.png")
                 sign_in(page, registry)
-                for name, path in SCREENS.items():
-                    page.goto(address(registry) + path)
-                    page.screenshot(path=folder / f"{name}-{variant}.png")
+                for name in names or screens:
+                    show(page, registry, name, screens[name])
+                    page.screenshot(path=folder / f"{name}-{variant}.png", full_page=True)
 
 
 if __name__ == "__main__":
-    take_pictures(Path(sys.argv[1]))
+    take_pictures(Path(sys.argv[1]), sys.argv[2:])

@@ -1,24 +1,40 @@
 """The page in a real Chromium, over plain http as most are first met: what people see, and what they do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect
 
 from registry.config import Config
 from tests.http.serving import PASSWORD, Registry, running
-from tests.ui.screens import CHROMIUM, SCREENS, VARIANTS, address, chromium, fill, sign_in
+from tests.ui.screens import CHROMIUM, address, chromium, fill, show, sign_in
+
+AXE = Axe()
+WIDE, NARROW = ViewportSize(width=1280, height=720), ViewportSize(width=375, height=812)
+# With the script that the look at the light page has left.
+_BAD_COLOURS = """axe.run({runOnly: ["color-contrast"], resultTypes: ["violations"]}).then(
+    found => found.violations.flatMap(each => each.nodes.map(node => node.html)))"""
+Screens = Mapping[str, str]
 
 pytestmark = [pytest.mark.clients, pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium")]
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Screens]]:
     with running(Config(data=tmp_path_factory.mktemp("registry") / "data", admin_password=PASSWORD)) as registry:
-        fill(registry)
-        yield registry
+        yield registry, fill(registry)
+
+
+@pytest.fixture(scope="module")
+def registry(filled: tuple[Registry, Screens]) -> Registry:
+    return filled[0]
+
+
+@pytest.fixture(scope="module")
+def screens(filled: tuple[Registry, Screens]) -> Screens:
+    return filled[1]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +51,9 @@ def page(registry: Registry, browser: Browser) -> Iterator[Page]:
         yield page
 
 
-@pytest.mark.timeout(300)  # seventy screens
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_screen_is_for_all_readers_and_fits(registry: Registry, browser: Browser, variant: str) -> None:
-    with browser.new_context(**VARIANTS[variant]) as context:
+@pytest.mark.timeout(600)  # eighty screens
+def test_every_screen_is_for_all_readers_and_fits(registry: Registry, browser: Browser, screens: Screens) -> None:
+    with browser.new_context(reduced_motion="reduce") as context:
         page, said, asked = context.new_page(), list[str](), set[str]()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -46,16 +61,37 @@ def test_every_screen_is_for_all_readers_and_fits(registry: Registry, browser: B
         page.goto(f"{address(registry)}/ui/sign-in")
         must_be_good(page, "sign-in")
         sign_in(page, registry)
-        for name, path in SCREENS.items():
-            page.goto(address(registry) + path)
+        for name, path in screens.items():
+            show(page, registry, name, path)
             must_be_good(page, name)
+            must_fit_when_narrow(page, name)
+        context.set_extra_http_headers({"Accept-Language": "zh-CN"})
+        page.set_viewport_size(NARROW)
+        for name, path in screens.items():
+            show(page, registry, name, path)
+            assert page.evaluate("document.documentElement.lang") == "zh-CN"
+            must_fit(page, f"{name} in Chinese")
         assert [text for text in said if "404" not in text] == []
         assert asked == {address(registry)}
 
 
 def must_be_good(page: Page, name: str) -> None:
-    found = Axe().run(page)
+    """All rules for the light page; in the dark nothing but the colours is another."""
+    must_fit(page, name)
+    found = AXE.run(page, options={"resultTypes": ["violations"]})
     assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(_BAD_COLOURS) == [], f"{name} in the dark"
+    page.emulate_media(color_scheme="light")
+
+
+def must_fit_when_narrow(page: Page, name: str) -> None:
+    page.set_viewport_size(NARROW)
+    must_fit(page, f"{name} when narrow")
+    page.set_viewport_size(WIDE)
+
+
+def must_fit(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
@@ -104,7 +140,7 @@ def test_dialog_is_left_by_its_cancel_and_changes_nothing(registry: Registry, pa
     assert page.url.endswith("/ui/projects/open/settings")
 
 
-def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Browser) -> None:
+def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Browser, screens: Screens) -> None:
     trap = """'"><img src=x onerror="window.ran=1"><script>window.ran=1</script>{{7*7}}"""
     with registry.client("admin") as admin:
         for user, name in (("pat", trap.replace('"', "'")), ("stan", "javascript:window.ran=1")):
@@ -115,7 +151,7 @@ def test_text_of_people_is_shown_and_never_run(registry: Registry, browser: Brow
         page, dialogs = context.new_page(), list[str]()
         page.on("dialog", lambda dialog: dialogs.append(dialog.message))
         sign_in(page, registry)
-        for path in (*SCREENS.values(), "/ui/account"):
+        for path in (*screens.values(), "/ui/account"):
             mark = "&" if "?" in path else "?"
             page.goto(f"{address(registry)}{path}{mark}{urlencode({'q': trap, 'sort': trap, 'next': trap})}")
             assert page.evaluate("window.ran === undefined"), path
