@@ -41,8 +41,40 @@ class Threads:
 
 
 def run(threads: Executor, work: Callable[..., Result], *arguments: Any) -> "asyncio.Future[Result]":
-    """Do blocking work in a thread. Cancelling the waiting does not stop the thread: see `to_the_end`."""
-    return asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+    """Do blocking work in a thread. Cancelling the waiting does not stop the thread: see `to_the_end`.
+
+    The loop's own way chains two futures, in three times as many steps of Python as are here.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+    threads.submit(_work, loop, future, work, arguments)
+    return future
+
+
+def _work(
+    loop: asyncio.AbstractEventLoop,
+    future: "asyncio.Future[Result]",
+    work: Callable[..., Result],
+    arguments: tuple[Any, ...],
+) -> None:
+    if future.cancelled():  # nobody waits any more, and nothing has begun
+        return
+    try:
+        result = work(*arguments)
+    except BaseException as error:
+        loop.call_soon_threadsafe(_fail, future, error)
+    else:
+        loop.call_soon_threadsafe(_succeed, future, result)
+
+
+def _succeed(future: "asyncio.Future[Result]", result: Result) -> None:
+    if not future.cancelled():
+        future.set_result(result)
+
+
+def _fail(future: "asyncio.Future[Result]", error: BaseException) -> None:
+    if not future.cancelled():
+        future.set_exception(error)
 
 
 async def to_the_end(threads: Executor, work: Callable[..., Result], *arguments: Any) -> Result:

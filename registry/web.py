@@ -233,7 +233,7 @@ class Door:
             return await to_the_end(threads, lambda: at_once(handle(self._admit(rule, request))))
         call = await run(threads, self._admit, rule, request)
         request, is_whole = await gathered(request)
-        call = replace(call, request=request)
+        call = Call(request, call.actor, call.found)
         if is_whole:
             return await to_the_end(threads, lambda: at_once(handle(call)))
         return await handle(call)

@@ -41,7 +41,7 @@ class Folders:
         for name_so_far in accumulate(name.split("/"), "{}/{}".format):
             place = f"{self.root}/{name_so_far}"
             if place not in self._kept or not os.path.isdir(place):
-                Path(place).mkdir(mode=0o700, exist_ok=True)
+                _make_folder(place)
                 new.append(place)
         return Folder(path, new, self._kept)
 
@@ -98,6 +98,14 @@ def open_file(path: Path | str, flags: int) -> FileIO:
         file.close()
         raise BlobMissing(f"{path} is not a file")
     return file
+
+
+def _make_folder(place: str) -> None:
+    try:
+        os.mkdir(place, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(place):
+            raise
 
 
 def sync_folder(folder: Path | str) -> None:

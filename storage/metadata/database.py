@@ -123,17 +123,7 @@ class Database:
         not, whole, and never without those before it. After `CommitUnknown` it may have been done all the same. Threads
         of this process take turns (`turns`), and on SQLite those that queue are committed together (`sqlite_writers`).
         """
-        return self._write(durable=durable)
-
-    @contextmanager
-    def _write(self, *, durable: bool = True, patient: bool = False) -> Iterator[Transaction]:
-        is_done = False
-        try:
-            with _Explained(self._connections, self._connections.writing(durable=durable, patient=patient)) as tx:
-                yield tx
-                is_done = True  # all that can fail from here on is the commit
-        except DatabaseUnavailable as error:
-            raise CommitUnknown(str(error)) if is_done else error from error.__cause__
+        return _Writing(self._connections, self._connections.writing(durable=durable, patient=False))
 
     @property
     def is_empty(self) -> bool:
@@ -159,7 +149,7 @@ class Database:
             version = _version(tx)
         if version == HEAD:
             return
-        with self._write(patient=True) as tx:
+        with _Writing(self._connections, self._connections.writing(durable=True, patient=True)) as tx:
             version = _version(tx)
             if version is None:
                 schema.create(tx, HEAD)
@@ -241,6 +231,20 @@ class _Explained:
             raise DatabaseBusy("all database connections are in use") from error
         if isinstance(error, self._connections.errors) and (explained := self._connections.explain(error)):
             raise explained from error
+
+
+class _Writing(_Explained):
+    __slots__ = ()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        except DatabaseUnavailable as failed:
+            if error is None:  # all that was left to fail is the commit
+                raise CommitUnknown(str(failed)) from failed.__cause__
+            raise
 
 
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ that to come back, SQLAlchemy executes them as it does any other.
 
 import json
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Delete, Insert, Select, Update
@@ -73,7 +74,9 @@ class _Compiled:
     def __init__(self, statement: Any, columns: Sequence[str], tx: Connection) -> None:
         compiled = statement.compile(dialect=tx.dialect, column_keys=columns or None)
         binds = compiled.binds.items()
-        self._names: Sequence[str] = compiled.positiontup or ()
+        names: Sequence[str] = compiled.positiontup or ()
+        self._pick = itemgetter(*names) if len(names) > 1 else None
+        self._names = names
         self._constants = {name: bind.effective_value for name, bind in binds if not bind.required}
         self._lists = {name for name, bind in binds if bind.expanding}
         self._booleans = [n for n, column in enumerate(statement.exported_columns) if isinstance(column.type, Boolean)]
@@ -83,12 +86,13 @@ class _Compiled:
             text = text.replace(f"(__[POSTCOMPILE_{name}])", "(SELECT value FROM json_each(?))")
         self.text = text
 
-    def order(self, values: Mapping[str, Any]) -> list[Any]:
+    def order(self, values: Mapping[str, Any]) -> Row:
         """The values, each where the statement wants it."""
-        constants, lists = self._constants, self._lists
-        if lists:
-            values = {name: json.dumps(value) if name in lists else value for name, value in values.items()}
-        return [values[name] if name in values else constants[name] for name in self._names]
+        if self._lists:
+            values = {name: json.dumps(value) if name in self._lists else value for name, value in values.items()}
+        if self._constants:
+            values = {**self._constants, **values}
+        return self._pick(values) if self._pick else tuple(values[name] for name in self._names)
 
     def read(self, rows: list[Row]) -> list[Row]:
         """Rows with what Python has in place of SQLite's 0 and 1."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from storage.metadata.errors import DatabaseBusy, DatabaseError, DatabaseFull
-from storage.metadata.sqlite_drivers import driver_of
+from storage.metadata.sqlite_drivers import driver_of, with_driver
 from storage.metadata.sqlite_writers import Writers
 
 try:
@@ -53,16 +53,19 @@ class Connections:
         self._patience = patience
         self._engine = _engine(path, patience)
         self._readers = _Unused(_READERS)
-        self._writers = Writers(self._engine.connect, _explain, (_modes()[1], "NORMAL"), patience)
+        self._writers = Writers(self._connect, _explain, (_modes()[1], "NORMAL"), patience)
         self._watches: list[Watch] = []
 
     def reading(self) -> "_Transaction":
         """A read transaction. Raises `DatabaseBusy` when all connections are in use for too long."""
-        return _Transaction(self._readers, self._engine.connect, self._patience)
+        return _Transaction(self._readers, self._connect, self._patience)
 
     def writing(self, *, durable: bool = True, patient: bool = False) -> AbstractContextManager[Connection]:  # noqa: ARG002  # none is cut short
         """A write transaction: see `sqlite_writers`."""
         return self._writers.writing(durable=durable)
+
+    def _connect(self) -> Connection:
+        return with_driver(self._engine.connect())
 
     def explain(self, error: Exception) -> DatabaseError | None:
         """What an error means to the program; None for one that only a bug can cause."""

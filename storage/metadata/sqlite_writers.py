@@ -23,7 +23,7 @@ Within a group:
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -36,18 +36,23 @@ MOST = 32  # members of a group
 
 @dataclass(slots=True)
 class _Group:
-    """A transaction with its members so far, `is_open` to others; why it was undone is told once it is `settled`."""
+    """A transaction with its members so far, `is_open` to others; `failure` is why it was undone, once it is `settled`,
+    which those wait for who have left it to others.
+    """
 
     connection: Connection
     is_open: bool
     members: int = 1
-    settled: threading.Event = field(default_factory=threading.Event)
+    settled: threading.Event | None = None
     failure: Exception | None = None
     cause: BaseException | None = None
 
-    def wait(self) -> None:
-        """Until all of it is committed. Raises why it is not."""
-        self.settled.wait()
+    def settle(self) -> None:
+        if self.settled:
+            self.settled.set()
+
+    def must_be_committed(self) -> None:
+        """Raises why it is not."""
         if isinstance(self.failure, DatabaseError):
             raise type(self.failure)(str(self.failure)) from self.cause  # each thread has a traceback of its own
         if self.failure:
@@ -101,13 +106,23 @@ class Writers:
 
     def leave(self, group: _Group, error: BaseException | None, *, is_first: bool) -> None:
         """End what a member has done, and the group with it, unless somebody goes on; return when it is committed."""
-        self._end_member(group, error, is_first=is_first)
-        is_left_open = self._group and group.is_open and group.members < MOST and self._turns.pass_on()
-        if not is_left_open:
+        if error or not is_first:
+            self._end_member(group, error, is_first=is_first)
+        if self._is_left_open(group):
+            if error is None and group.settled:
+                group.settled.wait()
+        else:
             self._commit()
             self._turns.end()
         if error is None:
-            group.wait()
+            group.must_be_committed()
+
+    def _is_left_open(self, group: _Group) -> bool:
+        """Leave the group to somebody who waits for a turn, if it may go on and there is anybody."""
+        if self._group is None or not group.is_open or group.members >= MOST or not self._turns.is_awaited:
+            return False
+        group.settled = group.settled or threading.Event()
+        return self._turns.pass_on()
 
     def _begin(self, *, durable: bool) -> Connection:
         connection = self._connection = self._connection or self._connect()
@@ -145,7 +160,7 @@ class Writers:
         except BaseException as error:
             self._give_up(error)
         else:
-            self._group.settled.set()
+            self._group.settle()
             self._group = None
 
     def _give_up(self, error: BaseException | None) -> None:
@@ -159,7 +174,7 @@ class Writers:
             group.failure = self._explain(error) or error
         else:
             group.failure = DatabaseError("another thread has ended in the middle of what was to be committed together")
-        group.settled.set()
+        group.settle()
 
     def _undo(self, connection: Connection) -> None:
         """Roll back, and keep the connection if that is possible; what is told is why it is done, in any case."""

@@ -22,6 +22,11 @@ class Turns:
                 self._wait(patience)
             self._is_taken = True
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waited for a turn a moment ago."""
+        return self._waiting > 0
+
     def pass_on(self) -> bool:
         """End the turn if somebody waits for one; tells so. Somebody is sure to take it then."""
         with self._lock:
@@ -33,7 +38,8 @@ class Turns:
     def end(self) -> None:
         with self._lock:
             self._is_taken = False
-            self._ended.notify()
+            if self._waiting:
+                self._ended.notify()
 
     def _wait(self, patience: float) -> None:
         """Whoever has waited too long looks once more: the turn may have been passed on to it just then."""
