@@ -11,11 +11,12 @@ from sqlalchemy import Table, func, select
 
 from registry.config import Config
 from storage.clock import now_ms
-from storage.metadata import projects, repositories, tables
+from storage.metadata import projects, repositories, tables, usage
 from storage.metadata.database import Database, Transaction, insert_many
 from tests.bench.images import MANIFEST_TYPE, Image
 from tests.bench.peers import PROJECT, NotMeasured, Server
 
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _BATCH = 20_000
 
 
@@ -66,13 +67,19 @@ def _fill_cove(data: Path, names: Sequence[str], each: int) -> None:
             assert project
             found = [repositories.get_or_create(tx, project.id, name, now_ms()).id for name in names]
         pairs = [(repository, tag) for repository in found for tag in _tags(each)]
-        for start in range(0, len(pairs), _BATCH):
-            with database.write(durable=False) as tx:
-                _add(tx, pairs[start : start + _BATCH])
+        add_tags(database, pairs)
+        with database.write() as tx:
+            usage.correct(tx, project.id)
+
+
+def add_tags(database: Database, pairs: Sequence[tuple[int, str]]) -> None:
+    """Tags, each as a repository's id and a name, and all that belongs to them but what is counted of them."""
+    for start in range(0, len(pairs), _BATCH):
+        with database.write(durable=False) as tx:
+            _add(tx, pairs[start : start + _BATCH])
 
 
 def _add(tx: Transaction, tags: Sequence[tuple[int, str]]) -> None:
-    """Tags, each as a repository's id and a name, and all that belongs to them."""
     blob, manifest = (_next_id(tx, table) for table in (tables.blobs, tables.manifests))
     rows = [_rows(blob + number, manifest + number, *tag) for number, tag in enumerate(tags)]
     for table in rows[0]:
@@ -86,14 +93,15 @@ def _next_id(tx: Transaction, table: Table) -> int:
 def _rows(blob_id: int, manifest_id: int, repository_id: int, tag: str) -> dict[Any, dict[str, object]]:
     """A row for each table."""
     blob, now, here = _digest(f"{repository_id} {tag}".encode()), now_ms(), {"repository_id": repository_id}
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob, "size": 1}
+    config = {"mediaType": CONFIG_TYPE, "digest": blob, "size": 1}
     document = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": []}
     content = json.dumps(document).encode()
     manifest = {"digest": _digest(content), "content": content, "size": len(content), "media_type": MANIFEST_TYPE}
+    nature = {"kind": "IMAGE", "config_media_type": CONFIG_TYPE, "total_size": len(content) + 1}
     return {
         tables.blobs: {"id": blob_id, "digest": blob, "size": 1, "location": f"filled/{blob}", "created_at": now},
         tables.repository_blobs: {**here, "blob_id": blob_id},
-        tables.manifests: {**here, **manifest, "id": manifest_id, "annotations": "{}", "created_at": now},
+        tables.manifests: {**here, **manifest, **nature, "id": manifest_id, "annotations": "{}", "created_at": now},
         tables.manifest_references: {**here, "manifest_id": manifest_id, "digest": blob, "is_manifest": False},
         tables.tags: {**here, "name": tag, "manifest_id": manifest_id, "updated_at": now},
         tables.tag_changes: {**here, "tag": tag, "digest": manifest["digest"], "changed_at": now},
