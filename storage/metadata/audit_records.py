@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select
 
+from storage.metadata import audit_counts
 from storage.metadata.database import insert_many
 from storage.metadata.listings import Field, Listing, conditions, fetch
 from storage.metadata.management_tables import audit_records
 from storage.metadata.sights import Sight
-from storage.metadata.tables import projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class AuditRecord:
     succeeded: bool
 
 
-_COLUMNS = [audit_records.c[name] for name in AuditRecord.__slots__]
+_RECORDS: Select[Any] = select(*(audit_records.c[name] for name in AuditRecord.__slots__))
 _FIELDS = {
     "id": Field(audit_records.c.id, "number"),
     "username": Field(audit_records.c.user_name),
@@ -39,10 +39,18 @@ _FIELDS = {
     "op_time": Field(audit_records.c.at, "time"),
 }
 
+# Of projects: SQLite would take the index of a kind or of a person for better than that of projects, whose records are
+# fewer, unless these are no columns that have one.
+_FIELDS_IN_PROJECTS = _FIELDS | {
+    "username": Field(audit_records.c.user_name.concat("")),
+    "operation": Field(audit_records.c.operation.concat("")),
+}
+
 
 def add_all(tx: Connection, records: Sequence[Mapping[str, Any]]) -> None:
     """Each has the values of a record, without its id."""
     insert_many(tx, audit_records, records)
+    audit_counts.add(tx, records)
 
 
 def list_page(
@@ -52,8 +60,11 @@ def list_page(
 
     Raises `BadFilter`.
     """
-    chosen = select(*_COLUMNS).where(*_within(sight, project_id))
-    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-op_time", "-id"), key=audit_records.c.id)
+    keys = select(audit_records.c.id).where(*_within(sight, project_id))
+    is_of_all = sight is None and project_id is None
+    known = audit_counts.count(tx, listing, _FIELDS) if is_of_all else None
+    fields, usual, key = _FIELDS if is_of_all else _FIELDS_IN_PROJECTS, ("-op_time", "-id"), audit_records.c.id
+    rows, total = fetch(tx, _RECORDS, fields, listing, usual=usual, key=key, keys=keys, total=known)
     return [AuditRecord(*row) for row in rows], total
 
 
@@ -70,7 +81,7 @@ def list_before(
 
     Raises `BadFilter`.
     """
-    chosen = select(*_COLUMNS).where(*_within(sight, project_id), *conditions(tx, _FIELDS, listing))
+    chosen = _RECORDS.where(*_within(sight, project_id), *conditions(tx, _FIELDS, listing))
     if before is not None:
         chosen = chosen.where(audit_records.c.id < before)
     return [AuditRecord(*row) for row in tx.execute(chosen.order_by(audit_records.c.id.desc()).limit(count))]
@@ -80,8 +91,7 @@ def _within(sight: Sight | None, project_id: int | None) -> list[ColumnElement[b
     within = [] if project_id is None else [audit_records.c.project_id == project_id]
     if sight is None:
         return within
-    seen = select(projects.c.id).where(sight.shows(projects.c.id))
-    return [*within, audit_records.c.project_id.in_(seen)]
+    return [*within, audit_records.c.project_id.in_(sight.projects())]
 
 
 def count_until(tx: Connection, last: int, events: Collection[str] = ()) -> int:
@@ -92,7 +102,10 @@ def count_until(tx: Connection, last: int, events: Collection[str] = ()) -> int:
 def remove_until(tx: Connection, last: int, events: Collection[str], count: int) -> int:
     """Remove at most `count` of what `count_until` counts; tells how many."""
     found = select(audit_records.c.id).where(_old(last, events)).order_by(audit_records.c.at).limit(count)
-    return tx.execute(delete(audit_records).where(audit_records.c.id.in_(found))).rowcount
+    told = (audit_records.c[name] for name in audit_counts.TOLD)
+    gone = tx.execute(delete(audit_records).where(audit_records.c.id.in_(found)).returning(*told)).mappings().all()
+    audit_counts.remove(tx, [dict(record) for record in gone])
+    return len(gone)
 
 
 def _old(last: int, events: Collection[str]) -> ColumnElement[bool]:

@@ -42,8 +42,8 @@ WATCHED = {
 
 # What decides about no pull, or only by being inserted.
 UNWATCHED = {
-    "artifact_details", "audit_records", "clean_ups", "daily_counts", "disk_samples", "executions", "facts",
-    "generations", "immutable_rules", "labels", "layer_indexes", "leases", "login_failures", "manifest_labels",
+    "artifact_details", "audit_counts", "audit_records", "clean_ups", "daily_counts", "disk_samples", "executions",
+    "facts", "generations", "immutable_rules", "labels", "layer_indexes", "leases", "login_failures", "manifest_labels",
     "manifest_references", "retention_policies", "schedules", "sessions", "tag_changes", "tasks", "tombstones",
     "transfer_reports", "uploads", "user_groups", "vouchings", "webhook_policies",
 }  # fmt: skip

@@ -87,23 +87,27 @@ def fetch(
     key: ColumnElement[Any] | None = None,
     keys: Select[Any] | None = None,
     is_long: bool = False,
+    total: int | None = None,
 ) -> tuple[list[Any], int]:
     """The rows of the page and how many rows there are on all pages.
 
     `usual` is the order where none is asked for, and its last field makes any order a total one. With a `key`, which is
     the first column, the page is found first, and then its rows by that: for columns that cost something. It is found
     among `keys` then, if given, in place of all that is `chosen`. The way to a page is from the end of the list that is
-    nearer. A list that `is_long` is known to have more rows than are counted. Raises `BadFilter`.
+    nearer. A list that `is_long` is known to have more rows than are counted; a `total` that is known is not counted.
+
+    Raises `BadFilter`.
     """
     where = conditions(tx, fields, listing)
     order = _Order.of(fields, listing, usual)
     if not listing.size:
-        rows = list(tx.execute(chosen.where(*where).order_by(*order.terms())))
+        wanted = chosen.where(*where) if key is None or keys is None else chosen.where(key.in_(keys.where(*where)))
+        rows = list(tx.execute(wanted.order_by(*order.terms())))
         return rows, len(rows)
     if key is None:
-        return _page(tx, chosen.where(*where), order, listing, is_long=is_long)
+        return _page(tx, chosen.where(*where), order, listing, total=listing.limit if is_long else total)
     found = chosen.with_only_columns(key) if keys is None else keys
-    shown, total = _keys(tx, found.where(*where), order, listing, is_long=is_long)
+    shown, total = _keys(tx, found.where(*where), order, listing, total=listing.limit if is_long else total)
     places = {value: number for number, value in enumerate(shown)}
     # To order them here is no work, and SQLite would go through the whole index of that order for it.
     rows = list(tx.execute(chosen.where(key.in_(shown)))) if shown else []
@@ -111,12 +115,13 @@ def fetch(
 
 
 def _keys(
-    tx: Connection, found: Select[Any], order: "_Order", listing: Listing, *, is_long: bool
+    tx: Connection, found: Select[Any], order: "_Order", listing: Listing, *, total: int | None
 ) -> tuple[list[Any], int]:
-    collected = _collected(tx, found, order, listing) if listing.most and listing.filters and not is_long else None
+    is_bounded = listing.most and listing.filters and total is None
+    collected = _collected(tx, found, order, listing) if is_bounded else None
     if collected:
         return collected
-    rows, total = _page(tx, found, order, listing, is_long=is_long)
+    rows, total = _page(tx, found, order, listing, total=total)
     return [row[0] for row in rows], total
 
 
@@ -135,9 +140,13 @@ def _collected(tx: Connection, found: Select[Any], order: "_Order", listing: Lis
 
 
 def _page(
-    tx: Connection, found: Select[Any], order: "_Order", listing: Listing, *, is_long: bool
+    tx: Connection, found: Select[Any], order: "_Order", listing: Listing, *, total: int | None
 ) -> tuple[list[Any], int]:
-    total = listing.limit if is_long else _count(tx, found, listing.limit)
+    """`total` is how many rows there are, where that is known."""
+    if total is None:
+        total = _count(tx, found, listing.limit)
+    elif listing.limit:
+        total = min(total, listing.limit)
     if listing.first >= total:
         return [], total
     count = min(listing.size, total - listing.first)

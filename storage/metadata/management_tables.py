@@ -249,8 +249,26 @@ audit_records = Table(
     Column("resource", Name, nullable=False),
     Column("description", Text, nullable=False, server_default=EMPTY),
     Column("succeeded", Boolean, nullable=False),
-    Index("ix_audit_records_project_id", "project_id", "at"),
+    # With what they are filtered by: somebody who is in many projects sees some records of each.
+    Index(
+        "ix_audit_records_project_id",
+        *("project_id", "at", "operation", "resource_type", "user_name", "succeeded", "resource"),
+    ),
     Index("ix_audit_records_user_name", "user_name", "at"),
     Index("ix_audit_records_operation", "operation", "at"),
     sqlite_autoincrement=True,
+)
+
+# How many of them there are of each kind, by the day (from 1970, in UTC): a list tells how long it is, and to count a
+# million takes a tenth of a second.
+audit_counts = Table(
+    "audit_counts",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("operation", Name, primary_key=True),
+    Column("resource_type", Name, primary_key=True),
+    Column("user_name", Name, primary_key=True),
+    Column("succeeded", Boolean, primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -40,7 +40,7 @@ def count_all(tx: Connection) -> Counts:
 def count(tx: Connection, sight: Sight, *, public: bool) -> Counts:
     """What is public, or what is not, of what is within the sight."""
     wanted = projects.c.is_public if public else ~projects.c.is_public
-    seen = select(projects.c.id).where(wanted, sight.shows(projects.c.id))
+    seen = select(projects.c.id).where(wanted, projects.c.id.in_(sight.projects()))
     held = select(func.count()).select_from(repositories).where(repositories.c.project_id.in_(seen), IS_KNOWN)
     return Counts(
         tx.execute(select(func.count()).select_from(seen.subquery())).scalar_one(), tx.execute(held).scalar_one()
@@ -54,7 +54,7 @@ def sum_used_bytes(tx: Connection) -> int:
 
 def find_repositories(tx: Connection, sight: Sight, part: str, *, count: int) -> list[FoundRepository]:
     """Up to `count` known repositories with that part in their names, which are within the sight, in bytewise order."""
-    seen = select(projects.c.id).where(sight.shows(projects.c.id))
+    seen = sight.projects()
     chosen = (
         select(
             projects.c.id,

@@ -114,8 +114,8 @@ _FIELDS = {
 
 def list_page(tx: Connection, sight: Sight, listing: Listing) -> tuple[list[ListedProject], int]:
     """The projects of a page that are within the sight, and how many there are in all. Raises `BadFilter`."""
-    seen = _LISTED.where(sight.shows(projects.c.id))
-    rows, total = fetch(tx, seen, _FIELDS, listing, usual=("name",), key=projects.c.id)
+    seen = _LISTED.with_only_columns(projects.c.id).where(sight.shows(projects.c.id))
+    rows, total = fetch(tx, _LISTED, _FIELDS, listing, usual=("name",), key=projects.c.id, keys=seen)
     return [ListedProject(ProjectRecord(*row[:-2]), row[-2], row[-1]) for row in rows], total
 
 

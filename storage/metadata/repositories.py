@@ -14,7 +14,7 @@ from storage.metadata.listings import Field, Listing, fetch
 from storage.metadata.manifests import IS_LIVE, IS_NAMED
 from storage.metadata.prepared import Prepared
 from storage.metadata.sights import Sight
-from storage.metadata.tables import blobs, manifests, projects, repositories, repository_blobs, tag_changes, tags
+from storage.metadata.tables import blobs, manifests, repositories, repository_blobs, tag_changes, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +136,17 @@ def list_page(
 
     `blob_digest` asks for those that have the blob of that digest. Raises `BadFilter`.
     """
-    chosen = _LISTED.where(IS_KNOWN)
+    chosen = select(repositories.c.id).where(IS_KNOWN)
     if project_id is not None:
         chosen = chosen.where(repositories.c.project_id == project_id)
     if sight is not None:
-        seen = select(projects.c.id).where(sight.shows(projects.c.id))
+        seen = sight.projects()
         chosen = chosen if sight.everything else chosen.where(repositories.c.project_id.in_(seen))
     wanted = listing.wanted("blob_digest")
     if wanted:
         chosen = chosen.where(_holds(str(wanted.values[0])))
-    rows, total = fetch(tx, chosen, _FIELDS, listing, usual=("-creation_time", "-id"), key=repositories.c.id)
+    usual, key = ("-creation_time", "-id"), repositories.c.id
+    rows, total = fetch(tx, _LISTED, _FIELDS, listing, usual=usual, key=key, keys=chosen)
     return [ListedRepository(*row) for row in rows], total
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, or_, select, true
 
 from storage.metadata.sights import Sight
-from storage.metadata.tables import manifests, projects, repositories, tags
+from storage.metadata.tables import manifests, repositories, tags
 
 _AFTER_ALL = chr(0x7F)  # is after any character that names of tags and digests have
 
@@ -55,5 +55,5 @@ def _begins(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
 
 
 def _within(chosen: Select[Any], sight: Sight) -> Select[Any]:
-    seen = select(projects.c.id).where(sight.shows(projects.c.id))
+    seen = sight.projects()
     return chosen.where(true() if sight.everything else repositories.c.project_id.in_(seen))

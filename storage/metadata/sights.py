@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, ColumnElement, exists, false, or_, select, true
+from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, exists, false, or_, select, true, union
 
 from storage.metadata.management_tables import group_members
 from storage.metadata.tables import members, projects
@@ -45,3 +45,20 @@ class Sight:
                 own = own.where(members.c.role.in_(self.roles))
             seen.append(own if self.among is None else own & of_project.where(_project.c.name.in_(self.among)))
         return or_(*seen)
+
+    def projects(self) -> CompoundSelect[int]:
+        """The ids of all of them: for lists of so much that each of them would be looked at again and again."""
+        parts = [select(_project.c.id).where(true() if self.everything else false())]
+        if not (self.everything or self.is_private):
+            parts.append(select(_project.c.id).where(_project.c.is_public))
+        if self.names:
+            parts.append(select(_project.c.id).where(_project.c.name.in_(self.names)))
+        if self.user_id is not None:
+            own = select(members.c.project_id).where(held_by(self.user_id))
+            if self.roles is not None:
+                own = own.where(members.c.role.in_(self.roles))
+            if self.among is not None:
+                among = select(_project.c.id).where(_project.c.name.in_(self.among))
+                own = own.where(members.c.project_id.in_(among))
+            parts.append(own)
+        return union(*parts)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from storage.metadata.management_tables import artifact_details
 from storage.metadata.sights import Sight
-from storage.metadata.tables import manifests, projects, repositories, tags
+from storage.metadata.tables import manifests, repositories, tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def list_unpulled(tx: Connection, sight: Sight, before: int, *, among: int, coun
 def _largest(sight: Sight) -> Select[tuple[int]]:
     chosen = select(manifests.c.id).where(manifests.c.deleted_at.is_(None), manifests.c.total_size.is_not(None))
     if not sight.everything:
-        seen = select(projects.c.id).where(sight.shows(projects.c.id))
+        seen = sight.projects()
         of = repositories.c.project_id.in_(seen)
         chosen = chosen.join(repositories, repositories.c.id == manifests.c.repository_id).where(of)
     return chosen.order_by(manifests.c.total_size.desc())

@@ -109,6 +109,7 @@ projects = Table(
     Column("cve_allowlist", Text, nullable=False, server_default=EMPTY_OBJECT),
     # What it is for, in Markdown.
     Column("description", Text, nullable=False, server_default=EMPTY),
+    Index("ix_projects_public", "id", sqlite_where=text("is_public = 1"), postgresql_where=text("is_public")),
     sqlite_autoincrement=True,
 )
 
@@ -133,7 +134,7 @@ repositories = Table(
     "repositories",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("project_id", Id, reference("projects.id"), nullable=False, index=True),
+    Column("project_id", Id, reference("projects.id"), nullable=False),
     # The whole name, project included: lists are in its order.
     Column("name", Name, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
@@ -148,12 +149,13 @@ repositories = Table(
     # From its first manifest on until it is deleted as a whole; it is shown, though it be empty, unless this is null.
     Column("known_since", BigInteger),
     _marked("repositories", "deleted_at"),
-    # For lists of all that are shown. Each has the name, so that looking for a part of it reads an index alone: SQLite
-    # takes the narrowest of them, and without the name would read every row.
-    _of_known("ix_repositories_by_name", "name"),
-    _of_known("ix_repositories_by_created_at", "created_at", "id", "name"),
-    Index("ix_repositories_updated_at", "updated_at", "id"),
-    _of_known("ix_repositories_by_pull_count", "pull_count", "id", "name"),
+    # For lists of all that are shown. Each has the name and the project, so that looking for a part of a name, and for
+    # what somebody may see, reads an index alone: SQLite takes the narrowest of them, and would read every row.
+    _of_known("ix_repositories_by_name", "name", "project_id"),
+    _of_known("ix_repositories_by_created_at", "created_at", "id", "name", "project_id"),
+    _of_known("ix_repositories_by_updated_at", "updated_at", "id", "name", "project_id"),
+    _of_known("ix_repositories_by_pull_count", "pull_count", "id", "name", "project_id"),
+    Index("ix_repositories_project_id", "project_id", "known_since", "created_at", "name"),
     sqlite_autoincrement=True,
 )
 

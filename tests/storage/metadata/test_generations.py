@@ -28,7 +28,7 @@ ROWS = [
         "INSERT INTO manifests (id, repository_id, digest, media_type, annotations, size, content, created_at)"
         " VALUES (1, 1, 'sha256:2', 'text/plain', '{}', 3, 'abc', 1), (2, 1, 'sha256:3', '', '{}', 3, 'abd', 1)"
     ),
-    "INSERT INTO tags VALUES (1, 'v1', 1, 1, NULL)",
+    "INSERT INTO tags (repository_id, name, manifest_id, updated_at) VALUES (1, 'v1', 1, 1)",
     "INSERT INTO signing_keys VALUES ('key', 'pem', 1)",
     "INSERT INTO settings VALUES ('self_registration', 'true')",
     "DELETE FROM generations",

@@ -236,3 +236,31 @@ def test_only_the_newest_runs_that_have_ended_are_kept(tx: Transaction) -> None:
     assert [each.id for each in found] == [runs[3], runs[2], runs[0]]
     executions.remove(tx, ["SWEEP"], 1)
     assert executions.list_page(tx, ["SWEEP"], 1, ALL) == ([], 0)
+
+
+DAY = 24 * 60 * 60 * 1000
+SPANS = [("0", "-1"), ("1", str(DAY)), (str(DAY // 2), str(3 * DAY)), (str(DAY), str(3 * DAY - 1))]
+OPEN = [(None, str(2 * DAY)), (str(DAY + 1), None), (str(2 * DAY), None), (str(9 * DAY), None)]
+
+
+@pytest.mark.parametrize("span", [None, *SPANS, *OPEN])
+def test_list_of_all_records_is_as_long_as_it_says_whatever_it_asks_for(
+    tx: Transaction, span: tuple[str | None, str | None] | None
+) -> None:
+    for number in range(40):
+        record(tx, number * DAY // 8, ("create", "pull", "delete")[number % 3], f"r{number}")
+    times = [Filter("optime", "range", span)] if span else []
+    kinds = [
+        [],
+        [Filter("operation", "exact", ("pull",))],
+        [Filter("operation", "any", ("pull", "create")), Filter("username", "contains", ("DE",))],
+        [Filter("operation", "all", ("pull", "create"))],
+        [Filter("operationresult", "exact", ("false",))],
+        [Filter("resourcetype", "exact", ("artifact",)), Filter("resource", "contains", ("r1",))],
+    ]
+    for _ in range(3):
+        for filters in kinds:
+            recorded(tx, Listing((*times, *filters), size=0))  # asserts it
+        audit_records.remove_until(tx, 2 * DAY, ("pull",), 3)
+    with pytest.raises(BadFilter):
+        audit_records.list_page(tx, Listing((Filter("operationresult", "exact", ("maybe",)),)))
