@@ -45,6 +45,7 @@ from registry.guard import Limits, guard
 
 BACKLOG = 2048
 HANDSHAKE_SECONDS = 10
+START_SECONDS = 60  # of a worker that takes another's place; uvicorn gives up after five, and keeps the old program
 _FILES = resource.RLIMIT_NOFILE
 _FILES_BESIDES = 40  # logs, locks, listeners, Python's own
 _FILES_PER_CONNECTION = 2  # its socket, and what is sent or received
@@ -99,20 +100,22 @@ def serve(
     grace: float,
     tls: tuple[Path, Path] | None,
     limits: Limits,
+    ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Serve until a signal stops it and return the exit status: 0 after a stop, 3 when the application did not start.
 
     `grace` is seconds. `tls` names a certificate chain and its key. `make_app` is called once in each process that
     serves; with several workers it must be picklable and set up logging, and what it raises is logged and stops all.
+    `ready` is called once, when requests are answered.
     Raises `ServerError`, and with one worker whatever `make_app` raises.
     """
     if tls:
         _must_load(*tls)
     if workers == 1:
-        return _serve_here(_configuration(make_app(), grace=grace, tls=tls, limits=limits), sock)
+        return _serve_here(_configuration(make_app(), grace=grace, tls=tls, limits=limits), sock, ready)
     start = _Start(make_app, os.getpid())
     config = _configuration(start, grace=grace, tls=tls, limits=limits, workers=workers)
-    supervisor = _Supervisor(config, [sock])
+    supervisor = _Supervisor(config, [sock], ready)
     supervisor.run()
     return STARTUP_FAILURE if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes) else 0
 
@@ -187,11 +190,11 @@ class _Tls:
         return certificates.Certificate(self.chain, self.key).context()
 
 
-def _serve_here(config: uvicorn.Config, sock: socket.socket) -> int:
+def _serve_here(config: uvicorn.Config, sock: socket.socket, ready: Callable[[], None]) -> int:
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
     if sys.stdin is None or not sys.stdin.isatty():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    server = _Server(config)
+    server = _Server(config, ready)
     try:
         server.run([sock])
     except SystemExit as end:  # uvicorn's word for an application that refuses in its lifespan
@@ -214,6 +217,15 @@ class Loop(uvloop.Loop):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signature of a handler
         if self.should_exit:
             self.force_exit = True
@@ -222,6 +234,29 @@ class _Server(uvicorn.Server):
 
 
 class _Supervisor(Multiprocess):
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+        super().__init__(config, sockets)
+        self._ready: Callable[[], None] | None = ready
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if (
+            self._ready
+            and not self.should_exit.is_set()
+            and any(worker.is_ready(self.config.timeout_worker_healthcheck) for worker in self.processes)
+        ):
+            self._ready()
+            self._ready = None
+
+    def restart_all(self) -> None:
+        """A new worker takes as long to start as it takes: the old one serves until then."""
+        usual = self.config.timeout_worker_healthcheck
+        self.config.timeout_worker_healthcheck = START_SECONDS
+        try:
+            super().restart_all()
+        finally:
+            self.config.timeout_worker_healthcheck = usual
+
     def terminate_all(self) -> None:
         for sock in self.sockets:
             sock.close()  # or connections would wait here for the end of the last worker

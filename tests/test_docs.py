@@ -127,9 +127,16 @@ def test_every_page_is_linked_from_the_index_beside_it() -> None:
         assert page == index or f"({page.name})" in index.read_text("utf-8"), page
 
 
+def kinds_of_parts(page: str) -> list[str]:
+    """Of each part between empty lines, outside of blocks, what it is: a heading, a table or something else."""
+    text = re.sub(r"^```.*?^```$", "```", (DOCS / page).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [part[0] if part[0] in "#|`*" else "text" for part in text.strip().split("\n\n")]
+
+
 @pytest.mark.parametrize("page", ["install.md", "first-push.md", "projects.md", "roles.md"])
-def test_first_pages_in_chinese_have_the_same_commands_and_files(page: str) -> None:
+def test_first_pages_in_chinese_have_the_same_commands_and_files_and_parts(page: str) -> None:
     assert blocks(f"zh/{page}") == blocks(page)
+    assert kinds_of_parts(f"zh/{page}") == kinds_of_parts(page)
 
 
 def test_readme_has_the_commands_of_the_first_push() -> None:

@@ -70,8 +70,14 @@ def _run(config: Config) -> int:
         with handed_listener(manager) or bind(config.host, config.port) as listener:
             host, port = listener.getsockname()[:2]
             place = replace(config, host=host) if manager.sockets else config
-            _greet(place, port, prepare(config))
-            tell(manager, "READY=1")
+            listening = _listening(place, port)
+            _welcome(config, listening, prepare(config))
+
+            def ready() -> None:
+                click.echo(ready_line(listening))
+                sys.stdout.flush()
+                tell(manager, "READY=1")
+
             return serve(
                 AppFactory(config),  # type: ignore[arg-type]  # two libraries spell the same ASGI type differently
                 listener,
@@ -79,6 +85,7 @@ def _run(config: Config) -> int:
                 grace=config.grace_seconds,
                 tls=config.tls,
                 limits=limits,
+                ready=ready,
             )
     except (BlobStoreError, DatabaseError, ServerError) as error:
         raise Failure(str(error)) from error
@@ -111,14 +118,17 @@ def _must_be_usable(config: Config) -> None:
     open_storage(config)
 
 
-def _greet(config: Config, port: int, first: FirstStart | None) -> None:
-    listening = Listening(config.host, port, config.tls is not None, _machine(), config.public_url)
-    if first and not config.ephemeral:
-        weak = config.admin_password is not None and is_weak(config.admin_password)
-        made = config.data.absolute() if config.uses_data else None
-        secret = first.setup_secret
-        click.echo(first_start(listening, made, first.admin_password, weak=weak, setup_secret=secret))
-    click.echo(ready_line(listening))
+def _listening(config: Config, port: int) -> Listening:
+    return Listening(config.host, port, config.tls is not None, _machine(), config.public_url)
+
+
+def _welcome(config: Config, listening: Listening, first: FirstStart | None) -> None:
+    if first is None or config.ephemeral:
+        return
+    weak = config.admin_password is not None and is_weak(config.admin_password)
+    made = config.data.absolute() if config.uses_data else None
+    secret = first.setup_secret
+    click.echo(first_start(listening, made, first.admin_password, weak=weak, setup_secret=secret))
     sys.stdout.flush()
 
 

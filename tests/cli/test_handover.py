@@ -1,5 +1,6 @@
-"""A socket that outlives the server: started anew under load, it refuses nobody and loses no request."""
+"""A server that is started anew under load, or worker by worker, refuses nobody and loses no request."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from tests.cli.loads import PASSWORD, Load, push
-from tests.cli.running import COVE, environment
+from tests.cli.running import COVE, Serve, environment
 from tests.http.raw import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -68,6 +69,28 @@ def test_server_that_is_started_anew_under_load_fails_no_request(tmp_path: Path)
                 running = stack.enter_context(started(sock, tmp_path / "log"))
                 assert eventually(lambda: load.answers > before + 10 or bool(load.failures))  # noqa: B023
         assert load.failures == []
+
+
+def children(process: "subprocess.Popen[str]") -> set[str]:
+    """The workers, besides the process that cleans up what they share."""
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return {pid for pid in listed if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def test_workers_that_are_replaced_under_load_fail_no_request(serve: Serve) -> None:
+    server = serve("--workers", "2", admin_password=PASSWORD)
+    load = Load(server.url)
+    with load.client() as client:
+        push(client, "v1", [b"layer"], load.expect)
+    with load:
+        for _ in range(2):
+            before = children(server.process)
+            server.process.send_signal(signal.SIGHUP)
+            assert eventually(lambda: before.isdisjoint(children(server.process)), seconds=90)  # noqa: B023
+            answered = load.answers
+            assert eventually(lambda: load.answers > answered + 10 or bool(load.failures))  # noqa: B023
+    assert load.failures == []
+    assert server.stop() == 0
 
 
 def test_socket_that_is_handed_over_is_used_in_place_of_one_of_its_own(tmp_path: Path) -> None:

@@ -19,13 +19,12 @@ from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY
 START_SECONDS = 60
 POSTGRES_FOLDERS = "/usr/lib/postgresql"
 
-# Requests alternate between the nodes, and a node that cannot be reached is passed over. Nothing waits on a disk.
-NGINX = """
+_NGINX = """
 daemon off;
 {user}
 worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.error.log;
+pid {folder}/pid;
+error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
@@ -34,6 +33,12 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    {own}
+}}
+"""
+
+# Requests alternate between the nodes, and a node that cannot be reached is passed over. Nothing waits on a disk.
+_BALANCER = """
     upstream nodes {{
         {servers}
         keepalive 32;
@@ -52,7 +57,6 @@ http {{
         proxy_set_header X-Forwarded-Proto $scheme;
         location / {{ proxy_pass http://nodes; }}
     }}
-}}
 """
 
 
@@ -171,15 +175,20 @@ def database() -> Iterator[Service]:
             yield service
 
 
+def nginx(folder: Path, own: str) -> list[str]:
+    """The command of an nginx that keeps to a folder, which is made; `own` is what its block `http` has beside that."""
+    folder.mkdir()
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(user=user, folder=folder, own=own))
+    return [find_program("nginx"), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]
+
+
 def balancer(folder: Path, nodes: list[int]) -> Service:
     """An nginx before the nodes on these ports."""
-    port, place = free_port(), folder / "nginx"
-    place.mkdir()
+    port = free_port()
     servers = "\n        ".join(f"server 127.0.0.1:{node} max_fails=0;" for node in nodes)
-    user = "user root;" if os.geteuid() == 0 else ""
-    config = place / "nginx.conf"
-    config.write_text(NGINX.format(user=user, folder=place, servers=servers, port=port))
-    command = [find_program("nginx"), "-p", str(place), "-e", str(place / "nginx.error.log"), "-c", str(config)]
+    command = nginx(folder / "nginx", _BALANCER.format(servers=servers, port=port))
     return Service(command, port, folder / "nginx.log", listens)
 
 

@@ -9,27 +9,12 @@ from pathlib import Path
 
 from tests.clients.processes import running
 from tests.clients.programs import ROOT, SEARCH_PATH, find_program
+from tests.cluster import services
 from tests.cluster.services import free_port, listens
 
 DEPLOY = ROOT / "deploy"
 NAME = "localhost"
 
-_NGINX = """
-daemon off;
-{user}
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/cove.conf;
-}}
-"""
 _CADDY = """{{
 	admin off
 	skip_install_trust
@@ -50,7 +35,7 @@ class Proxy:
 @contextmanager
 def nginx(folder: Path, servers: Sequence[str], certificate: tuple[Path, Path]) -> Iterator[Proxy]:
     """nginx before the servers at these addresses, by https.conf.template."""
-    folder.mkdir()
+    command = services.nginx(folder, f"include {folder}/cove.conf;")
     plain, secure = free_port(), free_port()
     upstream = " ".join(f"server {server} max_fails=0;" for server in servers)
     text = string.Template((DEPLOY / "nginx" / "https.conf.template").read_text())
@@ -66,8 +51,6 @@ def nginx(folder: Path, servers: Sequence[str], certificate: tuple[Path, Path]) 
         assert count, old
     (folder / "cove.conf").write_text(conf)
     (folder / "cove-proxy.conf").write_text((DEPLOY / "nginx" / "cove-proxy.conf").read_text())
-    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user="user root;"))
-    command = [find_program("nginx"), "-p", str(folder), "-e", str(folder / "error.log"), "-c", f"{folder}/nginx.conf"]
     with running(command, folder / "log", lambda: listens(secure), {"PATH": SEARCH_PATH}, folder):
         yield Proxy(f"https://{NAME}:{secure}", certificate[0])
 

@@ -69,10 +69,19 @@ stage push team/app:1 one
 stage push team/notes:1 two
 """
 
+# So that it is the authority that the page names which Docker then trusts.
+_DOCKER_REFUSES = """
+{ docker login registry.lan:5000 -u admin -p wrong 2>&1 || true; } | grep 'x509: certificate signed by unknown'
+"""
+
 PREPARATIONS = {
     "install.md": Preparation("stage certificates registry\n"),
     "first-push.md": Preparation("stage local hello-world\n", needs=frozenset({"docker"})),
-    "tls.md": Preparation("stage certificates registry\n"),
+    "tls.md": Preparation(
+        "stage certificates registry; stage local hello-world\n",
+        before={"mkdir -p /etc/docker/certs.d": _DOCKER_REFUSES},
+        needs=frozenset({"docker"}),
+    ),
     "projects.md": Preparation(f"cove serve; echo {PASSWORD} >bob.password\n"),
     "roles.md": Preparation("cove serve; cove project add team; cove user add ann\n"),
     "robots.md": Preparation(

@@ -277,6 +277,7 @@ def main() -> int:
         grace=options.grace,
         tls=tuple(options.tls) if options.tls else None,
         limits=within_files(Limits()),
+        ready=lambda: print("ready", flush=True),  # noqa: T201 -- what its parent waits for
     )
 
 
@@ -290,9 +291,9 @@ def is_listening(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def eventually(what: Any) -> bool:
+def eventually(what: Any, seconds: float = PATIENCE) -> bool:
     """Whether `what()` comes true before the patience ends."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if what():
             return True

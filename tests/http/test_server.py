@@ -190,6 +190,21 @@ def test_application_that_refuses_to_start_ends_the_server_with_status_3() -> No
     with serving("--refuse") as (process, port):
         assert status(process) == 3
         assert not is_listening(port)
+        assert process.stdout
+        assert process.stdout.read() == b""  # it never said that it was ready
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "several"])
+def test_server_says_once_that_it_is_ready_and_answers_then(options: tuple[str, ...]) -> None:
+    with serving(*options) as (process, port):
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        with Client(port) as client:
+            client.sock.settimeout(3)  # less than a worker takes to start here
+            started(client)
+        process.terminate()
+        assert process.stdout.read() == b""
+        assert status(process) == 0
 
 
 def test_application_that_cannot_be_made_is_the_callers_to_explain() -> None:
