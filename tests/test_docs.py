@@ -146,6 +146,14 @@ def test_readme_has_the_commands_of_the_first_push() -> None:
     assert len(readme) == 4
 
 
+def test_readme_has_the_commands_of_a_certificate() -> None:
+    """They are run as those of that page."""
+    command = re.compile(r"^    (?:\.venv/bin/cove |make run ARGS=)(.*)$", re.MULTILINE)
+    [made, served] = command.findall((ROOT / "README.md").read_text("utf-8"))
+    assert f"cove {made}" in commands("tls.md")
+    assert "cove serve " + served.strip('"') in commands("tls.md")
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "json": json.loads,
     "toml": tomllib.loads,
