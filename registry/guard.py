@@ -124,6 +124,7 @@ class Guard(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None
         self._body_clock = 0.0  # seconds of the current `body_seconds` in which the server was ready to read
         self._body_bytes = 0  # that came in them
+        self._is_one_piece = False  # what waits of a body
         self._sending: Sending | None = None  # of a file
         self._unsent = 0  # bytes of answers the client had not taken at the last look
         self._moved = 0.0  # when their number last changed
@@ -263,6 +264,12 @@ class Guard(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._undelivered = 0
         self._body_bytes += len(body)
+        if (
+            not self.cycle.body
+        ):  # uvicorn adds to it: `bytes` and nothing are those bytes, where a bytearray copies them
+            self.cycle.body, self._is_one_piece = cast("bytearray", b""), True
+        elif self._is_one_piece:
+            self.cycle.body, self._is_one_piece = bytearray(self.cycle.body), False
         super().on_body(body)
 
     def on_message_complete(self) -> None:
