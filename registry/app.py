@@ -43,6 +43,7 @@ from registry.core.pulls import Pulls
 from registry.core.referrers import Referrers
 from registry.core.repositories import Catalog
 from registry.core.snapshots import Snapshots
+from registry.core.spaces import Spaces
 from registry.core.tags import Tags
 from registry.core.tokens import Tokens
 from registry.core.transfers import REPORT_SECONDS, Transfers
@@ -92,6 +93,7 @@ SCRUB_SECONDS = 60
 PULLS_SECONDS = 10
 SAMPLE_SECONDS = 10 * 60
 LAYERS_SECONDS = 1
+SPACE_SECONDS = 1
 _M_MMAP_THRESHOLD = -3  # mallopt(3)
 
 
@@ -216,6 +218,7 @@ def _parts(config: Config, traces: "Traces | None") -> Parts:
         cleaning_rules(config),
         layers,
         Files(database, Artifacts(database, blobs), layers),
+        Spaces(database, cleaning_rules(config)),
     )
 
 
@@ -323,6 +326,7 @@ def _jobs(parts: Parts, metrics: Metrics) -> list[Job]:
         Job(parts.transfers.report, REPORT_SECONDS),
         Job(parts.days.sample, SAMPLE_SECONDS),
         Job(parts.layers.read_waiting, LAYERS_SECONDS, parts.layers.stop),
+        Job(parts.spaces.count_if_wanted, SPACE_SECONDS, parts.spaces.stop),
         Job(scrub.run, SCRUB_SECONDS if config.scrub_bytes_per_second else 0, scrub.stop),
         Job(partial(snapshot_if_due, snapshots), min(LOOK_SECONDS, config.snapshot_seconds), snapshots.stop),
         *workers(parts, metrics),

@@ -23,7 +23,6 @@ from registry.core.restoring import Restoring
 from registry.core.retention import Retention
 from registry.core.robots import Robots
 from registry.core.searches import Searches
-from registry.core.spaces import Spaces
 from registry.core.system_jobs import clean_ups
 from registry.core.tags import Tags
 from registry.core.webhooks import Webhooks
@@ -106,7 +105,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         ),
         storage=StorageScreens(
             pages,
-            Spaces(database, parts.cleanliness),
+            parts.spaces,
             parts.overviews,
             clean_ups(database),
             by_itself=parts.config.gc_seconds,

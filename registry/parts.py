@@ -24,6 +24,7 @@ from registry.core.projects import Projects
 from registry.core.pulls import Pulls
 from registry.core.sessions import Sessions
 from registry.core.settings import Settings
+from registry.core.spaces import Spaces
 from registry.core.transfers import Transfers
 from registry.origins import Origin
 from registry.outgoing import Reach
@@ -58,6 +59,7 @@ class Parts:
     cleanliness: Rules
     layers: Layers
     files: Files
+    spaces: Spaces
 
     @property
     def sessions(self) -> Sessions:

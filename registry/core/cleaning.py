@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from registry.core.clocks import DAY_MS, HOUR_MS, ClockJumped, WatchedClock
+from registry.core.executions import Interrupted
 from registry.errors import Conflict
 from storage.blobs import BlobStore
 from storage.clock import now_ms
@@ -289,12 +290,14 @@ class Preview:
                 freed_bytes=size + buried,
             )
 
-    def kept(self) -> Kept:
-        """Why the rest stays; counted in parts, since each may take a moment."""
+    def kept(self, is_ending: Callable[[], bool] = lambda: False) -> Kept:
+        """Why the rest stays; counted in parts, since each may take a moment. Raises `Interrupted`."""
         with self._database.read() as tx:
             last = spaces.last_blob(tx)
         kept = Kept()
         for after in range(0, last, COUNTED):
+            if is_ending():
+                raise Interrupted("the server is ending")
             with self._database.read() as tx:
                 kept += spaces.count_kept(tx, after, after + COUNTED)
         return kept

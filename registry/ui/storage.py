@@ -64,8 +64,8 @@ class StorageScreens:
         return self._shown(call)
 
     def space(self, call: Call) -> Response:
-        """What takes a moment to count."""
-        return self._pages.show(call, "space.html", space=self._spaces.count(), volumes=self._overviews.volumes())
+        """What may take a moment to count."""
+        return self._pages.show(call, "space.html", told=self._spaces.tell(), volumes=self._overviews.volumes())
 
     def run(self, call: Call) -> Response:
         dry = bool(call.form("dry_run"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from registry.config import Config
+from registry.core import spaces
 from tests.http.serving import PASSWORD, Registry, populate, running
 from tests.ui.conftest import Browser, Browsers, fresh
 from tests.ui.test_projects import PEOPLE
@@ -70,6 +71,20 @@ def test_run_frees_what_was_deleted_only_when_told_to_and_a_dry_one_nothing(own:
     assert (
         'Deleted, and can be restored</th><td class="number"><span title="0 B">' in admin.get("/ui/storage/space").text
     )
+
+
+def test_much_is_told_as_it_was_counted_last(own: Registry, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spaces, "QUICK", -1)
+    page = admin.get("/ui/storage/space").text
+    assert "is being counted" in page
+    for _ in range(300):
+        page = admin.get("/ui/storage/space").text
+        if "Why the rest stays" in page:
+            break
+        time.sleep(0.1)
+    assert re.search(r"Counted <time", page)
+    assert "every 2s" not in page
+    assert own.url
 
 
 def test_schedule_is_set_shown_and_taken_away(own: Registry, admin: Browser) -> None:
