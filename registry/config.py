@@ -83,7 +83,7 @@ class Config:
     ] = ()
     webhook_allowed_networks: Annotated[
         tuple[values.Network, ...],
-        Rule(values.networks, "Addresses or networks beside the internet that webhooks may reach, such as 10.0.0.0/8."),
+        Rule(values.networks, "Addresses or networks beside the internet that webhooks and records may be sent to."),
     ] = ()
     sign_in_allowed_networks: Annotated[
         tuple[values.Network, ...],

@@ -83,6 +83,10 @@ class Metrics:
         self._bytes = Counter("cove_cleaned_bytes", "Bytes of the objects deleted by clean-ups.", registry=own)
         self._checked = Counter("cove_scrubbed_blobs", "Blobs read again to see whether they are right.", registry=own)
         self._read = Counter("cove_scrubbed_bytes", "Bytes of blobs read again.", registry=own)
+        self._forwarded = Counter("cove_audit_records_forwarded", "Audit records sent elsewhere.", registry=own)
+        self._unforwarded = Counter(
+            "cove_audit_forward_failures", "Attempts to send audit records that failed.", registry=own
+        )
         self._meters: dict[tuple[str, str, int], Meter] = {}  # prometheus-client takes longer to find one than to count
         if shared:
             MultiProcessCollector(self._reported)  # type: ignore[no-untyped-call]
@@ -108,6 +112,12 @@ class Metrics:
     def count_cleaned(self, freed: Freed) -> None:
         self._objects.inc(freed.objects)
         self._bytes.inc(freed.freed_bytes)
+
+    def count_forwarded(self, records: int) -> None:
+        self._forwarded.inc(records)
+
+    def count_unforwarded(self) -> None:
+        self._unforwarded.inc()
 
     def count_scrubbed(self, size: int) -> None:
         self._checked.inc()

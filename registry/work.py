@@ -12,6 +12,7 @@ from registry.core.retention import announce_end, plan
 from registry.core.schedules import Schedules
 from registry.jobs.cleaning import CleanUps
 from registry.jobs.deliveries import LANES, Deliveries
+from registry.jobs.forwarding import Forwarding
 from registry.jobs.purges import purge
 from registry.jobs.retention import Retaining
 from registry.jobs.schedules import LOOK_SECONDS, Worker
@@ -32,11 +33,19 @@ def workers(parts: Parts, metrics: Metrics) -> list[Job]:
         _job(Worker(database, {PURGE_AUDIT_LOG: partial(purge, Audit(database, parts.access))})),
         _job(Worker(database, {RETENTION: Retaining(database).run}, ended=announce_end)),
         *_deliveries(database, parts.config),
+        _forwarding(parts, metrics),
     ]
 
 
 def _job(worker: Worker) -> Job:
     return Job(worker.run, LOOK_SECONDS, worker.stop)
+
+
+def _forwarding(parts: Parts, metrics: Metrics) -> Job:
+    reach = Reach(parts.config.webhook_allowed_networks, "webhook_allowed_networks")
+    count, fail = metrics.count_forwarded, metrics.count_unforwarded
+    forwarding = Forwarding(parts.database, reach, count=count, fail=fail)
+    return Job(forwarding.run, LOOK_SECONDS, forwarding.stop)
 
 
 def _deliveries(database: Database, config: Config) -> Iterator[Job]:

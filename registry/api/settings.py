@@ -24,10 +24,10 @@ class SettingEndpoints:
     @answers(dict[str, Item])
     def index(self, _call: Call) -> Response:
         """All but the secrets."""
-        values = self._settings.all().items()
+        values, locked = self._settings.all().items(), self._settings.locked()
         return shown(
             {
-                name: Item(value=value, editable=self._settings.is_editable(name))
+                name: Item(value=value, editable=self._settings.is_editable(name) and name not in locked)
                 for name, value in values
                 if not KNOWN[name].is_secret
             }

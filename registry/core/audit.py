@@ -43,6 +43,8 @@ EVENTS = (
 )
 """What can be kept out of the records, or purged from them, by name; other changes are always recorded."""
 DISABLED = "disabled_audit_log_event_types"
+FORWARDED = "audit_forwarded"
+"""The fact that tells up to which record, by its id, they were sent elsewhere."""
 _BATCH = 1000
 
 

@@ -88,6 +88,21 @@ def endpoint(value: object) -> str:
     return text
 
 
+def syslog_address(value: object) -> str:
+    """Of a server that takes messages by TCP, or by UDP where it says so."""
+    text = any_text(value)
+    try:
+        parts = urlsplit(text if "://" in text else f"tcp://{text}")
+        is_sound = (
+            parts.scheme in ("tcp", "udp") and parts.hostname and parts.port and not parts.path and parts.query == ""
+        )
+    except ValueError:
+        is_sound = False
+    if text and not is_sound:
+        raise ValueError("an address such as logs.example:514, tcp://logs.example:514 or udp://logs.example:514")
+    return text
+
+
 def directory(value: object) -> str:
     """The address of an LDAP server."""
     text = any_text(value)

@@ -30,13 +30,15 @@ from registry.core.setting_rules import (
     scope_number,
     seconds,
     storage_limit,
+    syslog_address,
     unsupported,
 )
 from registry.errors import Denied, RequestInvalid
-from storage.metadata import settings, users
+from storage.metadata import audit_records, facts, settings, users
 from storage.metadata.database import Database, Transaction
 
-ROBOT_NAME_PREFIX = "robot_name_prefix"
+ROBOT_NAME_PREFIX, AUTH_MODE = "robot_name_prefix", "auth_mode"
+FORWARD_ENDPOINT, SKIP_DATABASE = "audit_log_forward_endpoint", "skip_audit_log_database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ _CONNECTIONS = {
     "http_authproxy_skip_search": Setting(unsupported, usual=False),
 }
 KNOWN: Mapping[str, Setting] = {
-    "auth_mode": Setting(one_of("db_auth", "ldap_auth", "oidc_auth"), usual="db_auth"),
+    AUTH_MODE: Setting(one_of("db_auth", "ldap_auth", "oidc_auth"), usual="db_auth"),
     "primary_auth_mode": Setting(flag, usual=False),
     "project_creation_restriction": Setting(one_of("everyone", "adminonly"), usual="everyone"),
     "self_registration": Setting(flag, usual=False),
@@ -114,8 +116,8 @@ KNOWN: Mapping[str, Setting] = {
     "pull_count_update_disable": Setting(flag, usual=False),
     "pull_audit_log_disable": Setting(flag, usual=False),
     "scanner_skip_update_pulltime": Setting(unsupported, usual=False),
-    "audit_log_forward_endpoint": Setting(unsupported),
-    "skip_audit_log_database": Setting(unsupported, usual=False),
+    FORWARD_ENDPOINT: Setting(syslog_address),
+    SKIP_DATABASE: Setting(flag, usual=False),
     **_CONNECTIONS,
 }
 
@@ -155,7 +157,13 @@ class Settings:
         self._fixed = fixed
 
     def is_editable(self, name: str) -> bool:
+        """Whether it can be changed here at all: `locked` are those of them that cannot be changed now."""
         return KNOWN[name].is_used and name not in self._fixed
+
+    def locked(self) -> frozenset[str]:
+        """Where accounts come from is settled once there are any."""
+        with self._database.read() as tx:
+            return frozenset({AUTH_MODE}) if users.has_others(tx) else frozenset()
 
     def all(self) -> dict[str, Value]:
         """Every setting with its value, secrets included."""
@@ -180,6 +188,8 @@ class Settings:
         changed = {name: json.dumps(value) for name, value in values.items() if self.is_editable(name)}
         with self._database.write() as tx:
             _must_leave_names_alone(tx, values.get(ROBOT_NAME_PREFIX))
+            _must_leave_accounts_alone(tx, values.get(AUTH_MODE))
+            _settle_forwarding(tx, values)
             settings.put_all(tx, changed)
             description = f"update configuration: {', '.join(sorted(changed))}"
             audit.record(
@@ -217,3 +227,21 @@ def _must_leave_names_alone(tx: Transaction, prefix: Value | None) -> None:
     """The names of robots and of people stay apart, whatever they begin with."""
     if prefix is not None and users.has_prefix(tx, str(prefix)):
         raise RequestInvalid(f"{ROBOT_NAME_PREFIX} must be something that no user's name begins with")
+
+
+def _must_leave_accounts_alone(tx: Transaction, mode: Value | None) -> None:
+    """Harbor's rule, in its words: people would stay who cannot sign in any more, or with names that others have."""
+    if mode not in (None, read(tx, AUTH_MODE)) and users.has_others(tx):
+        raise RequestInvalid(
+            f"the keys [{AUTH_MODE}] can not be modified as new users have been inserted into database"
+        )
+
+
+def _settle_forwarding(tx: Transaction, values: Mapping[str, Value]) -> None:
+    """What is sent to another place begins with what is recorded from now on; and records are kept somewhere."""
+    before = read(tx, FORWARD_ENDPOINT)
+    endpoint = values.get(FORWARD_ENDPOINT, before)
+    if values.get(SKIP_DATABASE, read(tx, SKIP_DATABASE)) and not endpoint:
+        raise RequestInvalid(f"{FORWARD_ENDPOINT} has to be configured for {SKIP_DATABASE} to be enabled")
+    if endpoint != before:
+        facts.set_value(tx, audit.FORWARDED, str(audit_records.last_id(tx)))

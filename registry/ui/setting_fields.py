@@ -125,6 +125,17 @@ _RECORDS = Group(
             marked("Events without a record"),
             marked("Names such as pull_artifact or login_user, separated by commas."),
         ),
+        Field(
+            "audit_log_forward_endpoint",
+            marked("Records are sent to"),
+            marked("The address of a syslog server, such as logs.example:514; udp:// in front for UDP."),
+        ),
+        Field(
+            "skip_audit_log_database",
+            marked("Records that were sent are not kept"),
+            marked("Activity is empty then, but for what is still to be sent."),
+            "flag",
+        ),
     ),
 )
 _SIGN_IN = Group(

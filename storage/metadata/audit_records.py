@@ -102,8 +102,28 @@ def count_until(tx: Connection, last: int, events: Collection[str] = ()) -> int:
 def remove_until(tx: Connection, last: int, events: Collection[str], count: int) -> int:
     """Remove at most `count` of what `count_until` counts; tells how many."""
     found = select(audit_records.c.id).where(_old(last, events)).order_by(audit_records.c.at).limit(count)
+    return _remove(tx, audit_records.c.id.in_(found))
+
+
+def last_id(tx: Connection) -> int:
+    """Of the newest record; 0 where there is none."""
+    return int(tx.execute(select(func.coalesce(func.max(audit_records.c.id), 0))).scalar_one())
+
+
+def list_after(tx: Connection, record_id: int, count: int) -> list[AuditRecord]:
+    """Up to `count` that were written after the record of that id, the first written first."""
+    later = _RECORDS.where(audit_records.c.id > record_id).order_by(audit_records.c.id).limit(count)
+    return [AuditRecord(*row) for row in tx.execute(later)]
+
+
+def remove_between(tx: Connection, after: int, until: int) -> None:
+    """Remove those that were written after the record of one id, up to that of the other."""
+    _remove(tx, (audit_records.c.id > after) & (audit_records.c.id <= until))
+
+
+def _remove(tx: Connection, is_chosen: ColumnElement[bool]) -> int:
     told = (audit_records.c[name] for name in audit_counts.TOLD)
-    gone = tx.execute(delete(audit_records).where(audit_records.c.id.in_(found)).returning(*told)).mappings().all()
+    gone = tx.execute(delete(audit_records).where(is_chosen).returning(*told)).mappings().all()
     audit_counts.remove(tx, [dict(record) for record in gone])
     return len(gone)
 

@@ -77,6 +77,11 @@ def list_active_admins(tx: Connection) -> list[UserRecord]:
     return [UserRecord(*row) for row in tx.execute(active)]
 
 
+def has_others(tx: Connection) -> bool:
+    """Whether there are more accounts than that of the first administrator."""
+    return len(tx.execute(select(users.c.id).limit(2)).all()) > 1
+
+
 def has_prefix(tx: Connection, prefix: str) -> bool:
     """Whether the name of an account begins so."""
     begins = users.c.name.startswith(prefix, autoescape=True)

@@ -7,7 +7,9 @@ import pytest
 
 from registry.config import Config
 from tests.api.conftest import Api, changed_settings
+from tests.http.raw import eventually
 from tests.http.serving import PASSWORD, Registry, running
+from tests.http.test_observability import samples
 
 
 def test_every_setting_is_shown_with_its_value_and_no_secret_is(api: Api) -> None:
@@ -77,6 +79,25 @@ def test_value_that_a_setting_cannot_have_is_refused_and_nothing_is_changed(api:
 def test_what_cannot_be_changed_may_be_sent_as_it_is(api: Api) -> None:
     wanted = {"uaa_endpoint": "", "skip_audit_log_database": False, "quota_per_project_enable": True}
     assert api("admin").put("configurations", json=wanted).status_code == 200
+
+
+def test_where_accounts_come_from_is_settled_once_there_are_others(api: Api, tmp_path: Path) -> None:
+    refused = api("admin").put("configurations", json={"auth_mode": "ldap_auth"})
+    message = "the keys [auth_mode] can not be modified as new users have been inserted into database"
+    assert (refused.status_code, refused.json()) == (400, {"errors": [{"code": "BAD_REQUEST", "message": message}]})
+    assert api("admin").get("configurations").json()["auth_mode"] == {"value": "db_auth", "editable": False}
+    assert api("admin").put("configurations", json={"auth_mode": "db_auth"}).status_code == 200
+    with running(Config(data=tmp_path / "data", admin_password=PASSWORD)) as registry:
+        client = registry.client("admin")
+        assert client.get("/api/v2.0/configurations").json()["auth_mode"]["editable"]
+        assert client.put("/api/v2.0/configurations", json={"auth_mode": "oidc_auth"}).status_code == 200
+
+
+def test_records_are_sent_where_that_is_set(registry: Registry, api: Api) -> None:
+    wrong = api("admin").put("configurations", json={"skip_audit_log_database": True})
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (400, "BAD_REQUEST")
+    with changed_settings(api, audit_log_forward_endpoint="127.0.0.1:1"):  # inside, and so out of reach
+        assert eventually(lambda: samples(registry, "cove_audit_forward_failures_total")[()] >= 1)
 
 
 def test_what_the_registry_was_started_with_stands_above(tmp_path: Path) -> None:

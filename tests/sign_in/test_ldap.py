@@ -19,6 +19,7 @@ from registry.config import Config
 from storage.metadata import users, vouchings
 from tests.http.serving import PASSWORD, Registry, populate, running
 from tests.sign_in.directories import BASE, GROUPS, MANAGER, MANAGER_PASSWORD, PEOPLE, LdapServer, ldap_server
+from tests.sign_in.modes import come_from
 
 pytestmark = pytest.mark.servers
 CODE = "X-Harbor-CSRF-Token"
@@ -48,7 +49,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory, directory: LdapServer) ->
         sign_in_allowed_networks=(ip_network("127.0.0.1"), ip_network("::1")),
     )
     with running(config) as registry:
-        populate(registry)
         configure(
             registry,
             auth_mode="ldap_auth",
@@ -63,6 +63,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory, directory: LdapServer) ->
             ldap_group_search_filter="objectClass=groupOfNames",
             ldap_group_admin_dn=f"CN=Bosses, {GROUPS}",
         )
+        populate(registry)
         people = {"ldap_uid_list": ["bob", "cat"]}
         assert registry.client("admin").post("/api/v2.0/ldap/users/import", json=people).status_code == 200
         yield registry
@@ -410,7 +411,7 @@ def test_password_of_the_directory_is_not_changed_here(registry: Registry) -> No
 
 def test_accounts_of_the_directory_stay_outside_without_it(registry: Registry) -> None:
     assert status(registry, "bob") == 200
-    with configured(registry, auth_mode="db_auth"):
+    with come_from(registry, "db_auth", "ldap_auth"):
         assert [status(registry, "bob"), status(registry, "new")] == [401, 401]
         registry.users.create("late", PASSWORD)
         assert status(registry, "late", PASSWORD) == 200

@@ -11,6 +11,7 @@ import pytest
 from registry.config import Config
 from storage.metadata import users, vouchings
 from tests.http.serving import PASSWORD, Registry, populate, running
+from tests.sign_in.modes import come_from
 from tests.sign_in.providers import SECRET, OidcServer, oidc_server, sign_in_there
 
 pytestmark = pytest.mark.servers
@@ -34,6 +35,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         sign_in_allowed_networks=(ip_network("127.0.0.1"),),
     )
     with running(config) as registry:
+        configure(registry, auth_mode="oidc_auth")
         populate(registry)
         yield registry
 
@@ -43,7 +45,6 @@ def provider(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> It
     with oidc_server(tmp_path_factory.mktemp("oidc"), f"{registry.url}/c/oidc/callback", PEOPLE) as server:
         configure(
             registry,
-            auth_mode="oidc_auth",
             oidc_name="the tests'",
             oidc_endpoint=server.url,
             oidc_client_id="cove",
@@ -332,7 +333,6 @@ def test_provider_that_does_not_answer_is_told(registry: Registry, provider: Oid
 
 
 def test_registry_without_a_provider_sends_nobody_away(registry: Registry, provider: OidcServer) -> None:
-    configure(registry, auth_mode="db_auth")
-    assert "/c/oidc/login" not in registry.client().get("/ui/sign-in").text
-    assert registry.client().get("/c/oidc/login").status_code == 412
-    configure(registry, auth_mode="oidc_auth")
+    with come_from(registry, "db_auth", "oidc_auth"):
+        assert "/c/oidc/login" not in registry.client().get("/ui/sign-in").text
+        assert registry.client().get("/c/oidc/login").status_code == 412
