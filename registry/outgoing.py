@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -23,6 +23,7 @@ from registry.values import Network
 SECONDS, CONNECT_SECONDS = 15, 5
 """Until the answer must be there once a connection is, and until that is."""
 _STEP_SECONDS = 0.2
+_DATAGRAM_LIMIT = 60_000  # bytes
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")  # RFC 3879: private once, and in use still; Python takes it for global
 _EMBEDDING = tuple(
     ipaddress.ip_network(text)
@@ -109,11 +110,10 @@ class Sender:
 
     def _open(self, host: str, port: int) -> socket.socket:
         """A connection to the first of the host's addresses that takes one. Raises `OutgoingError`."""
-        addresses = self._reach.resolve(host, port)
-        for address in addresses:
-            with suppress(OSError):
-                return socket.create_connection((address, port), CONNECT_SECONDS / len(addresses))
-        raise OutgoingError(f"{host[:80]!r} takes no connection on port {port}")
+        try:
+            return _connected(self._reach.resolve(host, port), port)
+        except OSError:
+            raise OutgoingError(f"{host[:80]!r} takes no connection on port {port}") from None
 
     @contextmanager
     def _in_time(self, connection: HTTPConnection) -> Iterator[None]:
@@ -137,6 +137,41 @@ class Sender:
         finally:
             is_over.set()
             watcher.join()
+
+
+class Outlet:
+    """Sends lines to a server that only listens."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def send(self, host: str, port: int, lines: Sequence[bytes], *, is_udp: bool) -> None:
+        """By TCP, each with a line feed, or as datagrams. Raises `OutgoingError`."""
+        addresses = self._reach.resolve(host, port)
+        try:
+            if is_udp:
+                _send_datagrams(addresses[0], port, lines)
+                return
+            with _connected(addresses, port) as connection:
+                connection.sendall(b"".join(line + b"\n" for line in lines))
+        except OSError as error:
+            raise OutgoingError(f"it does not take them: {error}") from None
+
+
+def _send_datagrams(address: str, port: int, lines: Sequence[bytes]) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        for line in lines:
+            sender.sendto(line[:_DATAGRAM_LIMIT], (address, port))
+
+
+def _connected(addresses: Sequence[str], port: int) -> socket.socket:
+    """To the first address that takes a connection. Raises `OSError`."""
+    seconds = CONNECT_SECONDS / len(addresses)
+    for address in addresses[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((address, port), seconds)
+    return socket.create_connection((addresses[-1], port), seconds)
 
 
 def _secure(connection: HTTPConnection, host: str, *, verify: bool) -> None:

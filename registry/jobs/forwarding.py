@@ -7,27 +7,23 @@ server does not answer. One process at a time does it, by a lease; after a loss 
 import logging
 import platform
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from registry.core import forwarding
 from registry.core.forwarding import Target
 from registry.logs import printable
-from registry.outgoing import OutgoingError, Reach
+from registry.outgoing import OutgoingError, Outlet, Reach
 from storage.clock import now_ms, utc_text
 from storage.metadata import audit_records, leases
 from storage.metadata.audit_records import AuditRecord
 from storage.metadata.database import Database
 
 LOOK_SECONDS = 2
-TIMEOUT_SECONDS = 5
 BATCH = 500
 _LEASE, _LEASE_MS = "audit-forwarding", 60_000
 _PRIORITY = 14  # RFC 5424, section 6.2.1: of user-level programs, informational
-_DATAGRAM_LIMIT = 60_000  # bytes
 log = logging.getLogger("cove.jobs")
 
 
@@ -44,7 +40,7 @@ class Forwarding:
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
-        self._reach = reach
+        self._outlet = Outlet(reach)
         self._count = count
         self._fail = fail
         self._clock = clock
@@ -93,8 +89,8 @@ class Forwarding:
     def _is_sent(self, target: Target, records: Sequence[AuditRecord]) -> bool:
         """Failures are told once, until it works again."""
         try:
-            self._send(target, [_line(record) for record in records])
-        except (OSError, OutgoingError) as error:
+            self._outlet.send(target.host, target.port, [_line(record) for record in records], is_udp=target.is_udp)
+        except OutgoingError as error:
             self._fail()
             if not self._is_failing:
                 log.warning("records are not forwarded to %s:%d for now: %s", target.host, target.port, error)
@@ -104,26 +100,6 @@ class Forwarding:
             log.warning("records are forwarded again")
         self._is_failing = False
         return True
-
-    def _send(self, target: Target, lines: Sequence[bytes]) -> None:
-        """Raises `OSError`, `OutgoingError`."""
-        addresses = self._reach.resolve(target.host, target.port)
-        if target.is_udp:
-            family = socket.AF_INET6 if ":" in addresses[0] else socket.AF_INET
-            with socket.socket(family, socket.SOCK_DGRAM) as sender:
-                for line in lines:
-                    sender.sendto(line[:_DATAGRAM_LIMIT], (addresses[0], target.port))
-            return
-        with _connected(addresses, target.port) as connection:
-            connection.sendall(b"".join(line + b"\n" for line in lines))
-
-
-def _connected(addresses: Sequence[str], port: int) -> socket.socket:
-    """To the first that takes a connection. Raises `OSError`."""
-    for address in addresses[:-1]:
-        with suppress(OSError):
-            return socket.create_connection((address, port), TIMEOUT_SECONDS / len(addresses))
-    return socket.create_connection((addresses[-1], port), TIMEOUT_SECONDS)
 
 
 def _line(record: AuditRecord) -> bytes:
