@@ -132,9 +132,10 @@ class _Keys:
 class KeyRing:
     """The keys in use, the first of which signs. Thread-safe.
 
-    `reload` returns what they are by now. It is asked again when the last answer is `LOOK_SECONDS` old, so that a key
-    that was removed elsewhere is soon refused here; and when an unknown key is named, since another process may have
-    made it a moment ago. Without `reload` the keys stay as they are.
+    `reload` returns what they are by now. It is asked again when the last answer is `LOOK_SECONDS` old; when an unknown
+    key is named, since another process may have made it a moment ago; and when `generation` is another one, as it is as
+    soon as a key is removed. Where nothing tells that, each signing asks: a key that was revoked signs nothing more.
+    Without `reload` the keys stay as they are.
     """
 
     def __init__(
@@ -142,8 +143,11 @@ class KeyRing:
         keys: Sequence[SigningKey],
         reload: Callable[[], Sequence[SigningKey]] | None,
         *,
+        generation: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._generation = generation
+        self._seen = generation()
         self._keys = _Keys.read(keys)
         self._reload = reload
         self._clock = clock
@@ -152,7 +156,7 @@ class KeyRing:
 
     def signing(self) -> tuple[str, ec.EllipticCurvePrivateKey]:
         """The key that signs now, and its name."""
-        keys = self._not_older_than(LOOK_SECONDS)
+        keys = self._not_older_than(0 if self._seen is None else LOOK_SECONDS)
         return keys.kid, keys.private
 
     def verifying(self, kid: str) -> ec.EllipticCurvePublicKey | None:
@@ -161,18 +165,19 @@ class KeyRing:
         return known or self._not_older_than(UNKNOWN_KEY_SECONDS).public.get(kid)
 
     def _not_older_than(self, seconds: float) -> _Keys:
-        if self._reload and self._age() >= seconds:
+        if self._reload:
             with self._lock:
-                if self._age() >= seconds:  # another thread may have looked meanwhile
-                    self._look(self._reload)
+                generation = self._generation()
+                if generation != self._seen or self._age() >= seconds:
+                    self._look(self._reload, generation)
         return self._keys
 
-    def _look(self, reload: Callable[[], Sequence[SigningKey]]) -> None:
+    def _look(self, reload: Callable[[], Sequence[SigningKey]], generation: int | None) -> None:
         began = self._clock()
         found = reload()
         if [key.kid for key in found] != list(self._keys.public):
             self._keys = _Keys.read(found)
-        self._looked_at = began
+        self._looked_at, self._seen = began, generation
 
     def _age(self) -> float:
         return self._clock() - self._looked_at
@@ -208,8 +213,8 @@ class _Verified:
 class TokenIssuer:
     """Issues tokens with the first of `keys` and verifies those of any: so a key is replaced without a gap.
 
-    `reload` is what a `KeyRing` takes; what it raises comes out of every method. `clock` tells the seconds since the
-    epoch. Raises `BadKey` for a key that cannot be used, `ValueError` without any.
+    `reload` and `generation` are what a `KeyRing` takes; what they raise comes out of every method. `clock` tells the
+    seconds since the epoch. Raises `BadKey` for a key that cannot be used, `ValueError` without any.
     """
 
     def __init__(
@@ -217,11 +222,12 @@ class TokenIssuer:
         keys: Sequence[SigningKey],
         *,
         reload: Callable[[], Sequence[SigningKey]] | None = None,
+        generation: Callable[[], int | None] = lambda: None,
         issuer: str = "cove",
         service: str = "cove",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._keys = KeyRing(keys, reload)
+        self._keys = KeyRing(keys, reload, generation=generation)
         self._verified = _Verified()
         self._issuer = issuer
         self._service = service

@@ -188,7 +188,7 @@ def _parts(config: Config, traces: "Traces | None") -> Parts:
     if traces:
         database, store = database.traced(traces.within), traced_store(store, traces.within)
     keys = Keys(database, token_seconds=config.token_seconds, refreshable=config.identity_tokens)
-    issuer = TokenIssuer(keys.current(), reload=keys.current)
+    issuer = TokenIssuer(keys.current(), reload=keys.current, generation=_generation(database))
     outsiders, resolve = Outsiders(database), sign_in_reach(config).resolve
     ldap, oidc = LdapSignIn(database, outsiders, resolve), OidcSignIn(database, issuer, outsiders, resolve)
     accounts = Accounts(

@@ -17,13 +17,14 @@ class Shelf:
         self.keys = list(keys)
         self.looks = 0
         self.now = 1000.0
+        self.generation: int | None = 1
 
     def look(self) -> list[SigningKey]:
         self.looks += 1
         return self.keys
 
     def ring(self) -> KeyRing:
-        return KeyRing(self.keys, self.look, clock=lambda: self.now)
+        return KeyRing(self.keys, self.look, generation=lambda: self.generation, clock=lambda: self.now)
 
 
 def test_keys_are_not_looked_up_again_while_they_are_fresh() -> None:
@@ -60,6 +61,24 @@ def test_key_that_was_removed_elsewhere_is_refused_half_a_minute_later_at_most()
     shelf.now += LOOK_SECONDS
     assert ring.verifying(FIRST.kid) is None
     assert ring.verifying(SECOND.kid)
+
+
+def test_key_that_was_revoked_elsewhere_neither_signs_nor_verifies_any_more() -> None:
+    shelf = Shelf(FIRST)
+    ring = shelf.ring()
+    shelf.keys, shelf.generation = [SECOND], 2
+    assert ring.signing()[0] == SECOND.kid
+    assert ring.verifying(FIRST.kid) is None
+    assert shelf.looks == 1
+
+
+def test_revoked_key_signs_nothing_where_no_generation_tells_of_it() -> None:
+    shelf = Shelf(FIRST)
+    shelf.generation = None
+    ring = shelf.ring()
+    shelf.keys = [SECOND]
+    assert ring.signing()[0] == SECOND.kid
+    assert ring.verifying(FIRST.kid) is None
 
 
 def test_invented_keys_cost_one_look_a_second() -> None:

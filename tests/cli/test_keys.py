@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 from click.testing import CliRunner, Result
 
@@ -81,6 +82,17 @@ def token_of_another_server(data: Path) -> str:
             admin = users.find(tx, "admin")
     assert admin
     return issuer.issue(str(admin.id), version=admin.credential_version, access=[])
+
+
+def test_token_that_is_issued_after_a_revocation_is_of_the_new_key(serve: Serve, tmp_path: Path) -> None:
+    server, data = serve(), tmp_path / "cove-data"
+    old = token(server)
+    assert CliRunner().invoke(main, ["keys", "rotate", "--revoke", "--data", str(data)]).exit_code == 0
+    new = token(server)
+    assert [status(server, old), status(server, new)] == [401, 200]
+    assert [jwt.get_unverified_header(each)["kid"] for each in (old, new)] != [
+        jwt.get_unverified_header(old)["kid"]
+    ] * 2
 
 
 @pytest.mark.slow
