@@ -55,6 +55,27 @@ def test_server_that_ran_out_of_files_to_open_serves_again_when_some_are_closed(
     assert "Traceback" not in server.log.read_text() or "Too many open files" in server.log.read_text()
 
 
+# Memory
+
+
+def test_server_with_little_address_space_serves_many_who_push(serve: Start) -> None:
+    limit = shutil.which("prlimit")
+    if not limit:
+        pytest.skip("prlimit is not installed")
+    server, ledger = serve(under=(limit, "--as=600000000")), Ledger(REPOSITORY)
+
+    def push(number: int) -> None:
+        with server.client() as client:
+            for each in range(3):
+                ledger.push(client, f"{number}-{each}")
+
+    with Crowd() as crowd:
+        crowd.add_all(push, range(24))
+    with server.client() as client:
+        ledger.verify(client)
+    assert "Traceback" not in server.log.read_text()
+
+
 # Folders
 
 
