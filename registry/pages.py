@@ -86,7 +86,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         settings=SettingScreens(pages, parts.settings),
         system=SystemScreens(pages, parts.overviews, given_settings(parts.config), workers=parts.config.workers),
         searches=SearchScreens(pages, Searches(database, access)),
-        sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers, parts.oidc),
+        sign_in=SignInScreens(pages, parts.sign_ins, parts.browsers, parts.oidc, parts.origin),
         newcomers=NewcomerScreens(pages, parts.sign_ins, parts.browsers, parts.oidc),
         setups=SetupScreens(pages, FirstPasswords(database), parts.sign_ins, parts.browsers),
         projects=ProjectScreens(

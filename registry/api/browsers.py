@@ -36,8 +36,7 @@ class BrowserEndpoints:
     @answers(refuses=(302, 503))
     def log_out(self, call: Call) -> Response:
         user = self._sign_ins.leave(call.request)
-        is_from_there = user is not None and user.source == "oidc"
-        elsewhere = self._oidc.address_to_sign_out(self._origin.base(call.request)) if is_from_there else None
+        elsewhere = self._oidc.address_to_sign_out(user, self._origin.base(call.request))
         response = RedirectResponse(elsewhere, 302) if elsewhere else done()
         self._browsers.forget(call.request, response)
         self._browsers.tell_code(call.request, response, secret="")

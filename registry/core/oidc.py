@@ -127,11 +127,14 @@ class OidcSignIn:
         outsider, _ = self._outsider(newcomer.identity, name)
         return Arrival(newcomer.target, self._outsiders.admit(outsider, only_new=True))
 
-    def address_to_sign_out(self, after: str) -> str | None:
-        """Where to send the browser of somebody who came from the provider, so that it is signed out there too."""
+    def address_to_sign_out(self, user: UserRecord | None, after: str) -> str | None:
+        """Where to send somebody's browser, so that it is signed out there too; None for who does not come from there.
+
+        Raises `Unavailable`.
+        """
         with self._database.read() as tx:
             is_wanted = self.is_asked(tx) and settings.read_flag(tx, "oidc_logout")
-        if not is_wanted:
+        if not is_wanted or user is None or user.source != "oidc":
             return None
         with _available():
             return self._provider().address_to_sign_out(after)

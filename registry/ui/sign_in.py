@@ -1,23 +1,28 @@
 """Signing in and out, and how a reader wants the pages: language and colours."""
 
+import logging
+
 from starlette.responses import RedirectResponse, Response
 
 from registry.browsers import NEWCOMER_COOKIE, Browsers, SignIns
 from registry.core.oidc import OidcSignIn
-from registry.errors import Conflict, RequestInvalid, Unauthorized
+from registry.errors import Conflict, RequestInvalid, Unauthorized, Unavailable
+from registry.origins import Origin
 from registry.ui.languages import LANGUAGE_COOKIE, LANGUAGES, marked
 from registry.ui.pages import KEYS, KEYS_COOKIE, SIGN_IN, THEME_COOKIE, THEMES, Pages
 from registry.web import PAGES, Call
+from storage.metadata.users import UserRecord
 
 HOME = f"{PAGES}/"
 
 
 class SignInScreens:
-    def __init__(self, pages: Pages, sign_ins: SignIns, browsers: Browsers, oidc: OidcSignIn) -> None:
+    def __init__(self, pages: Pages, sign_ins: SignIns, browsers: Browsers, oidc: OidcSignIn, origin: Origin) -> None:
         self._pages = pages
         self._sign_ins = sign_ins
         self._browsers = browsers
         self._oidc = oidc
+        self._origin = origin
 
     def get(self, call: Call) -> Response:
         if not call.actor.is_anonymous:
@@ -37,11 +42,23 @@ class SignInScreens:
         return response
 
     def out(self, call: Call) -> Response:
+        """And on to the provider, for whoever came from there: by a page, since what a form leads to stays here."""
         self._browsers.must_be_asked_for_here(call.request)
-        self._sign_ins.leave(call.request)
-        response = self._pages.go(call, SIGN_IN, marked("You are signed out."))
+        elsewhere = self._elsewhere(call, self._sign_ins.leave(call.request))
+        if elsewhere:
+            response = self._pages.show(call, "signed_out.html", elsewhere=elsewhere)
+        else:
+            response = self._pages.go(call, SIGN_IN, marked("You are signed out."))
         self._browsers.forget(call.request, response)
         return response
+
+    def _elsewhere(self, call: Call, user: UserRecord | None) -> str | None:
+        """Where somebody is signed out too; None also while that does not answer: here they are signed out."""
+        try:
+            return self._oidc.address_to_sign_out(user, self._origin.base(call.request))
+        except Unavailable as error:
+            logging.getLogger("cove").warning("%r is not signed out at the provider: %s", user, error)
+            return None
 
     def prefer(self, call: Call) -> Response:
         """Remember the language, the colours, or whether keys do anything, and show the same page again."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from ipaddress import ip_network
 
 import httpx
@@ -307,8 +308,29 @@ def test_browser_is_signed_out_there_too_where_that_is_set(registry: Registry, p
     response = browser.get("/c/log_out")
     assert response.status_code == 302
     assert response.headers["location"].startswith(f"{provider.url}/session/end?client_id=cove&post_logout")
-    configure(registry, oidc_logout=False)
     assert browser.get("/api/v2.0/users/current").status_code == 401
+    browser, _ = arrive(registry, "ann")
+    page = leave_by_the_page(browser)
+    [address] = re.findall(r'http-equiv="refresh" content="0; url=([^"]*)"', page.text)
+    assert address.startswith(f"{provider.url}/session/end?client_id=cove&amp;post_logout")
+    assert httpx.get(unescape(address)).status_code == 200
+    assert browser.get("/api/v2.0/users/current").status_code == 401
+
+
+def leave_by_the_page(browser: httpx.Client) -> httpx.Response:
+    [proof] = set(re.findall(r'name="proof" value="([^"]+)"', browser.get("/ui/").text))
+    return browser.post("/ui/sign-out", data={"proof": proof})
+
+
+def test_browser_is_signed_out_here_where_the_provider_does_not_answer_or_that_is_not_set(
+    registry: Registry, provider: OidcServer
+) -> None:
+    for values in ({"oidc_logout": False}, {"oidc_logout": True, "oidc_endpoint": "http://127.0.0.1:1"}):
+        browser, _ = arrive(registry, "ann")
+        configure(registry, **values)
+        assert leave_by_the_page(browser).headers["location"] == "/ui/sign-in"
+        assert browser.get("/api/v2.0/users/current").status_code == 401
+    configure(registry, oidc_logout=False, oidc_endpoint=provider.url)
 
 
 def test_nobody_registers_where_people_come_from_elsewhere(registry: Registry, provider: OidcServer) -> None:
