@@ -25,6 +25,7 @@ torture: $(VENV)/ready-to-test ## Run the acceptance plan in full, and tell how 
 	-@$(PIP) install atheris
 	TORTURE=full $(VENV)/bin/python -m pytest -q -p tests.torture.report $(ARGS)
 
+# How long each list of the API takes with a million of everything is measured by `python -m tests.bench.lists`.
 # The environment narrows it: BENCH_ROWS=get-tag-16,push-big BENCH_ROUNDS=1; `tests/bench/__main__.py` has all of it.
 bench: $(VENV)/ready-to-test ## Measure Cove beside its peers
 	@tests/bench/install

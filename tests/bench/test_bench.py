@@ -74,3 +74,20 @@ def test_unknown_row_is_refused_with_the_names_of_those_that_there_are() -> None
     run = bench(BENCH_ROWS="get-tag-16,nothing")
     assert run.returncode == 1
     assert "no such rows: nothing; there are start, memory-idle, get-tag-1" in run.stderr
+
+
+@pytest.mark.slow
+def test_lists_of_a_full_registry_are_timed_for_everybody_who_may_see_them(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.lists", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "BENCH_CROWD": "0.002", "BENCH_LISTS": "page_size=50&q=name=~service"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    _, *figures, last = [line.split() for line in run.stdout.splitlines()]
+    assert [(each[-3], each[-2]) for each in figures] == [("200", "admin"), ("90", "person-000"), ("80", "nobody")]
+    assert last[1:] == ["over", "50", "ms"]
