@@ -19,6 +19,7 @@ from tests.clients.daemons import run_containerd, run_dockerd
 from tests.clients.programs import ALLOW_EVERY_IMAGE, SEARCH_PATH
 from tests.docs.not_run import is_run
 from tests.docs.pages import ROOT, SHELL, Block, blocks, split
+from tests.docs.preloaded import preloaded
 from tests.docs.preparations import FUNCTIONS, PASSWORD, Preparation, preparation
 from tests.storage.postgres_server import TEMPLATE, postgres_server
 from tests.storage.s3_server import ENVIRONMENT, s3_server
@@ -32,7 +33,7 @@ def main(page: str, folder: Path) -> int:
     prepared = preparation(page)
     _make_places(folder)
     with ExitStack() as stack:
-        environment = _environment(folder)
+        environment = _environment(folder, stack.enter_context(preloaded(folder)))
         texts = dict(prepared.texts)
         if "postgres" in prepared.needs:
             texts |= stack.enter_context(_postgres(blocks(page)))
@@ -66,11 +67,12 @@ def _make_places(folder: Path) -> None:
     (containers / "containers.conf").write_text('[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n')
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, command: str) -> dict[str, str]:
     programs = folder / "bin"
     programs.mkdir()
-    for name, arguments in (("cove", "-P -m registry.cli"), ("python3", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
+    serve = f'if [ "$1" = serve ]; then exec {sys.executable} -P -m registry.cli "$@"; fi\n'
+    for name, script in (("cove", serve + command), ("python3", f'exec {sys.executable} "$@"')):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
     return {
         "PATH": f"{programs}:{SEARCH_PATH}",
