@@ -1,14 +1,14 @@
 """Who did what, and when."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select
 
 from storage.metadata import audit_counts
 from storage.metadata.database import insert_many
-from storage.metadata.listings import Field, Listing, conditions, fetch
+from storage.metadata.listings import Field, Listing, conditions, fetch, plain
 from storage.metadata.management_tables import audit_records
 from storage.metadata.sights import Sight
 
@@ -64,8 +64,18 @@ def list_page(
     is_of_all = sight is None and project_id is None
     known = audit_counts.count(tx, listing, _FIELDS) if is_of_all else None
     fields, usual, key = _FIELDS if is_of_all else _FIELDS_IN_PROJECTS, ("-op_time", "-id"), audit_records.c.id
+    listing = _along_index(listing)
     rows, total = fetch(tx, _RECORDS, fields, listing, usual=usual, key=key, keys=keys, total=known)
     return [AuditRecord(*row) for row in rows], total
+
+
+def _along_index(listing: Listing) -> Listing:
+    """What is sorted by people or kinds alone is sorted by the time as well, in the direction that their indexes have:
+    otherwise all records of the first one would be sorted to find a page.
+    """
+    if len(listing.sort) != 1 or plain(listing.sort[0].removeprefix("-")) not in ("username", "operation"):
+        return listing
+    return replace(listing, sort=(*listing.sort, "-op_time" if listing.sort[0].startswith("-") else "op_time"))
 
 
 def list_before(
