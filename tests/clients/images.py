@@ -1,51 +1,20 @@
 """What the clients push: a real Debian root file system, and small images with content that no other test has."""
 
-import os
 import random
-import shutil
-import subprocess
 import uuid
 from pathlib import Path
 
-import pytest
-
-from tests.clients.programs import SEARCH_PATH, TOOLS, Client, find_program
+from tests.clients.programs import Client
+from tests.deploy.bases import essential, write_base
 
 RANDOM_LAYER_BYTES = 48 * 1024 * 1024
-ROOT_FS = TOOLS / "root-fs.tar"
 
 
 def debian_root_fs(work: Path) -> Path:
-    """A tar file with a minimal Debian, made by debootstrap once and kept with the tools."""
-    if ROOT_FS.exists():
-        return ROOT_FS
-    root, tar = work / "root", work / "root-fs.tar"
-    _build("debootstrap", "--variant=minbase", "bookworm", str(root))
-    _build(
-        "tar",
-        "--sort=name",
-        "--one-file-system",
-        "--exclude=./var/cache/apt/archives/*.deb",
-        "-C",
-        str(root),
-        "-cf",
-        str(tar),
-        ".",
-    )
-    shutil.rmtree(root)
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(tar, ROOT_FS.with_suffix(".part"))
-    os.replace(ROOT_FS.with_suffix(".part"), ROOT_FS)
-    return ROOT_FS
-
-
-def _build(program: str, *arguments: str) -> None:
-    command = [find_program(program), *arguments]
-    done = subprocess.run(
-        command, env=os.environ | {"PATH": SEARCH_PATH}, capture_output=True, text=True, timeout=600, check=False
-    )
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    """A tar file with what every Debian has."""
+    tar = work / "root-fs.tar"
+    write_base(tar, essential())
+    return tar
 
 
 def write_build_folder(folder: Path, base: str, *, big: bool = False) -> Path:

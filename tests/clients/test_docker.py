@@ -31,7 +31,7 @@ def test_login_with_a_wrong_password_says_so(docker: SignIn, registry: Registry)
     assert "incorrect username or password" in said
 
 
-@pytest.mark.timeout(600)  # the first run makes the root file system
+@pytest.mark.timeout(600)
 def test_developer_pushes_a_debian_image_and_a_guest_pulls_the_same(
     docker: SignIn, registry: Registry, root_fs_image: str, name: str
 ) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from tests.clients.conftest import short_folder
 from tests.clients.programs import ROOT, SEARCH_PATH, Client, bare_environment, find_program
 from tests.cluster.services import free_port
-from tests.deploy.bases import write_base
+from tests.deploy.bases import WITH_PYTHON, write_base
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
 
@@ -21,23 +24,40 @@ HERE = ("--network", "host", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=
 LOCKED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 
+@cache
+def storage_driver(home: Path) -> str:
+    """Layers over each other where folders can be mounted so; the other driver copies an image for each step of it."""
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        parts = {name: Path(folder, name) for name in ("lowerdir", "upperdir", "workdir", "merged")}
+        for part in parts.values():
+            part.mkdir()
+        merged = str(parts.pop("merged"))
+        options = ",".join(f"{name}={part}" for name, part in parts.items())
+        tried = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, merged], check=False)
+        if tried.returncode:
+            return "vfs"
+        subprocess.run(["umount", merged], check=True)
+        return "overlay"
+
+
 @pytest.fixture(scope="module")
 def podman() -> Iterator[Client]:
     with short_folder() as home:
         folders = ("--root", f"{home}/root", "--runroot", f"{home}/run-root", "--tmpdir", f"{home}/libpod")
-        options = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file")
+        options = ("--storage-driver", storage_driver(home), "--cgroup-manager", "cgroupfs", "--events-backend", "file")
         yield Client((find_program("podman"), *folders, *options), bare_environment(home), home)
 
 
 @pytest.fixture(scope="module")
 def image(podman: Client) -> str:
     """The image, built from the root of the project."""
-    write_base(podman.home / "base.tar")
+    write_base(podman.home / "base.tar", WITH_PYTHON)
     podman.run("import", podman.home / "base.tar", "localhost/base")
-    folders = ("--root", f"{podman.home}/root", "--runroot", f"{podman.home}/run-root", "--storage-driver", "vfs")
+    folders = ("--root", f"{podman.home}/root", "--runroot", f"{podman.home}/run-root")
+    driver = ("--storage-driver", storage_driver(podman.home))
     how = ("--isolation", "chroot", "--network", "host", "--format", "docker", "--quiet")
     what = ("--build-arg", "BASE=localhost/base", "--tag", "localhost/cove", "--file", "deploy/Containerfile", ".")
-    command = [find_program("buildah"), *folders, "build", *how, *what]
+    command = [find_program("buildah"), *folders, *driver, "build", *how, *what]
     done = subprocess.run(
         command, cwd=ROOT, env={"PATH": SEARCH_PATH, "HOME": str(podman.home)}, timeout=800, check=False
     )
