@@ -95,7 +95,9 @@ def is_possible(transport: asyncio.Transport) -> bool:
 
 
 async def emptied(transport: asyncio.Transport, drain: Callable[[], Awaitable[None]]) -> None:
-    """Wait until the kernel has all that was written to the transport, by its protocol's `drain`."""
+    """Wait until the kernel has all that was written to the transport, by its protocol's `drain`, or it is lost."""
+    if transport.is_closing():
+        return
     transport.set_write_buffer_limits(0)
     try:
         await drain()

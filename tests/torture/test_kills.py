@@ -4,6 +4,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import httpx
 import pytest
@@ -30,14 +31,20 @@ def storm(serve: Start, rounds: int, pushers: int, *arguments: str) -> list[Ledg
             threading.Event().wait(chance.uniform(0, SECONDS))
             server.kill()
         server = serve(*arguments)
-        with server.client() as client, Crowd() as crowd:
-            crowd.add_all(lambda ledger: ledger.verify(client), ledgers)
+        with Crowd() as crowd:
+            crowd.add_all(partial(verified, server), ledgers)
     with server.client() as client:
         for ledger in ledgers:
             for round_ in range(rounds):
                 ledger.push(client, f"r{round_}n0")
     settled(server, *ledgers)
     return ledgers
+
+
+def verified(server: Server, ledger: Ledger) -> None:
+    """By a client of its own: one that threads share closes a connection now and then that another has just been given."""
+    with server.client() as client:
+        ledger.verify(client)
 
 
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(serve: Start) -> None:
