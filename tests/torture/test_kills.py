@@ -42,7 +42,7 @@ def storm(serve: Start, rounds: int, pushers: int, *arguments: str) -> list[Ledg
 
 
 def verified(server: Server, ledger: Ledger) -> None:
-    """By a client of its own: one that threads share closes a connection now and then that another has just been given."""
+    """By a client of its own: one that threads share now and then closes a connection that another was just given."""
     with server.client() as client:
         ledger.verify(client)
 
