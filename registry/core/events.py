@@ -124,17 +124,18 @@ def telling_of_excess(database: Database, project: ProjectRecord, operator: str)
     try:
         yield
     except QuotaExceeded as error:
-        _tell_of_excess(database, project, error.message, operator)
+        tell_of_excess(database, project, error, operator)
         raise
 
 
-def _tell_of_excess(database: Database, project: ProjectRecord, message: str, operator: str) -> None:
+def tell_of_excess(database: Database, project: ProjectRecord, excess: QuotaExceeded, operator: str) -> None:
+    """Tell that something did not fit into a project, all of which was undone."""
     with database.read() as tx:
         if not is_heard(tx, QUOTA_EXCEEDED, project.id):
             return
     with database.write() as tx:
         if projects.find_by_id(tx, project.id):
-            _announce_quota(tx, QUOTA_EXCEEDED, project.id, message, operator)
+            _announce_quota(tx, QUOTA_EXCEEDED, project.id, excess.message, operator)
 
 
 def _announce_quota(tx: Transaction, type_: str, project_id: int, message: str, operator: str) -> None:

@@ -11,8 +11,8 @@ row keeps the digest of what it counts; only when neither serves are the bytes r
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 from auth.access import Actor
@@ -245,9 +245,12 @@ class OpenUpload:
         """Raises `BlobTooLarge`, and `QuotaExceeded` when the project can never take so many bytes more; the session
         has ended then.
         """
-        with self._ending_when_refused():
+        try:
             self._owner._limits.must_take(self.size + length)
             quotas.must_not_outgrow(self._project, self.size + length)
+        except (BlobTooLarge, QuotaExceeded) as error:
+            self._end_refused(error)
+            raise
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Raises `StoreFull`; what the session had when it was opened, or saved, is still there then.
@@ -278,14 +281,13 @@ class OpenUpload:
         Raises `BlobUploadUnknown` when the session was cancelled meanwhile, and `QuotaExceeded` when the project has no
         room for the content; the session has ended then.
         """
-        with self._ending_when_refused(), _plainly():
-            found = self._digest(digest.algorithm)
-            if found != digest:
-                raise DigestInvalid(
-                    f"the uploaded content has digest {found}, not {digest}",
-                    {"expected": str(digest), "got": str(found)},
-                )
-            self._owner._commit(self.record, self._writer, digest, self.size, self._held)
+        try:
+            with _plainly():
+                self._must_have(digest)
+                self._owner._commit(self.record, self._writer, digest, self.size, self._held)
+        except (BlobTooLarge, QuotaExceeded) as error:
+            self._end_refused(error)
+            raise
         self._finished = True
 
     def close(self) -> None:
@@ -296,17 +298,22 @@ class OpenUpload:
         if not self._finished:
             self._held.release()
 
-    @contextmanager
-    def _ending_when_refused(self) -> Iterator[None]:
+    def _end_refused(self, error: BlobTooLarge | QuotaExceeded) -> None:
         """What does not fit is not kept for another try, which would end likewise."""
-        with events.telling_of_excess(self._owner._database, self._project, self._operator):
-            try:
-                yield
-            except (BlobTooLarge, QuotaExceeded):
-                self._writer.close()
-                self._owner._drop(self.record)
-                self._finished = True
-                raise
+        self._writer.close()
+        self._owner._drop(self.record)
+        self._finished = True
+        if isinstance(error, QuotaExceeded):
+            events.tell_of_excess(self._owner._database, self._project, error, self._operator)
+
+    def _must_have(self, digest: Digest) -> None:
+        """Raises `DigestInvalid`."""
+        found = self._digest(digest.algorithm)
+        if found != digest:
+            raise DigestInvalid(
+                f"the uploaded content has digest {found}, not {digest}",
+                {"expected": str(digest), "got": str(found)},
+            )
 
     def _digest(self, algorithm: str) -> Digest:
         if self._hasher and self._algorithm == algorithm:
