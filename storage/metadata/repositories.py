@@ -139,9 +139,9 @@ def list_page(
     chosen = select(repositories.c.id).where(IS_KNOWN)
     if project_id is not None:
         chosen = chosen.where(repositories.c.project_id == project_id)
-    if sight is not None:
-        seen = sight.projects()
-        chosen = chosen if sight.everything else chosen.where(repositories.c.project_id.in_(seen))
+    if sight is not None and not sight.everything:
+        # A sum has no index: the way is along that of the order, where SQLite would collect what is seen, and sort it.
+        chosen = chosen.where((repositories.c.project_id + 0).in_(sight.projects()))
     wanted = listing.wanted("blob_digest")
     if wanted:
         chosen = chosen.where(_holds(str(wanted.values[0])))
