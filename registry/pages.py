@@ -113,7 +113,7 @@ def screens(parts: Parts, pages: Pages) -> Screens:
         users=UserScreens(pages, people, Held(Memberships(database), parts.projects, tokens, parts.sessions, audit)),
         accounts=AccountScreens(pages, people, parts.sessions, parts.sign_ins, tokens=tokens),
         tokens=TokenScreens(pages, tokens),
-        repositories=RepositoryScreens(pages, repositories, artifacts),
+        repositories=RepositoryScreens(pages, repositories, artifacts, Labels(database)),
         deletions=DeletionScreens(pages, artifacts, changes, deletions),
         restoring=RestoringScreens(
             pages, repositories, deletions, Restoring(database, sparse=parts.config.sparse_manifests)

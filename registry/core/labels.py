@@ -37,6 +37,12 @@ class Labels:
         with self._database.read() as tx, filtered():
             return labels.list_page(tx, project_id, listing)
 
+    def usable(self, project_id: int) -> list[LabelRecord]:
+        """Those that artifacts of a project can have: its own, and those of the system."""
+        with self._database.read() as tx:
+            pages = [labels.list_page(tx, owner, Listing(size=0)) for owner in (project_id, None)]
+        return [label for found, _ in pages for label in found]
+
     def get(self, label_id: int) -> LabelRecord:
         """Raises `NotFound`."""
         with self._database.read() as tx:

@@ -1,4 +1,4 @@
-"""Labels of a project, and which of them an artifact has."""
+"""Labels of a project or of the system, and which of them an artifact has."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,6 @@ from registry.ui.repositories import address_of, repository_of
 from registry.ui.texts import is_paintable, reason
 from registry.web import PAGES, Call
 from storage.metadata.labels import LabelRecord
-from storage.metadata.listings import Listing
 
 _USUAL_COLOR = "#0f766e"
 
@@ -32,7 +31,7 @@ class LabelScreens:
     def add(self, call: Call) -> Response:
         look = _look(call)
         try:
-            self._labels.create(call.actor, look, call.project.id)
+            self._labels.create(call.actor, look, _project_id(call))
         except Conflict:
             return self._shown(call, look, marked("There is a label of this name already."))
         except BadQuery as error:
@@ -54,7 +53,7 @@ class LabelScreens:
         return self._done(call, marked("Label %(name)s was changed."), look.name)
 
     def ask_delete(self, call: Call) -> Response:
-        return self._pages.show(call, "delete_label.html", label=self._found(call))
+        return self._pages.show(call, "delete_label.html", label=self._found(call), base=_base(call))
 
     def delete(self, call: Call) -> Response:
         label = self._found(call)
@@ -85,9 +84,7 @@ class LabelScreens:
 
     def _choices(self, call: Call) -> Mapping[int, LabelRecord]:
         """Those of the project and of the system, by their numbers."""
-        own, _ = self._labels.page(call.project.id, Listing(size=0))
-        everybodys, _ = self._labels.page(None, Listing(size=0))
-        return {label.id: label for label in (*own, *everybodys)}
+        return {label.id: label for label in self._labels.usable(call.project.id)}
 
     def _held(self, call: Call) -> set[int]:
         wanted = Wanted(tags=False, accessories=False, labels=True)
@@ -96,21 +93,30 @@ class LabelScreens:
     def _found(self, call: Call) -> LabelRecord:
         """Raises `NotFound`."""
         label = self._labels.get(call.number("label_id"))
-        if label.project_id != call.project.id:
+        if label.project_id != _project_id(call):
             raise NotFound(f"label {label.id} not found")
         return label
 
     def _shown(self, call: Call, look: Look, error: str = "", detail: str = "") -> Response:
-        found = shown(call, self._labels.page(call.project.id, listing_of(call)))
-        status = 422 if error else 200
-        return self._pages.show(call, "labels.html", status, list=found, look=look, error=error, detail=detail)
+        found = shown(call, self._labels.page(_project_id(call), listing_of(call)))
+        told = {"list": found, "look": look, "error": error, "detail": detail, "base": _base(call)}
+        return self._pages.show(call, "labels.html", 422 if error else 200, **told)
 
     def _form(self, call: Call, label: LabelRecord, look: Look, error: str = "", detail: str = "") -> Response:
-        status = 422 if error else 200
-        return self._pages.show(call, "label.html", status, label=label, look=look, error=error, detail=detail)
+        told = {"label": label, "look": look, "error": error, "detail": detail, "base": _base(call)}
+        return self._pages.show(call, "label.html", 422 if error else 200, **told)
 
     def _done(self, call: Call, note: str, name: str) -> Response:
-        return self._pages.go(call, f"{PAGES}/projects/{call.project.name}/labels", note, name=name)
+        return self._pages.go(call, _base(call), note, name=name)
+
+
+def _project_id(call: Call) -> int | None:
+    return call.place.project.id if call.place else None
+
+
+def _base(call: Call) -> str:
+    """The address of the list."""
+    return f"{PAGES}/projects/{call.place.project.name}/labels" if call.place else f"{PAGES}/labels"
 
 
 def _look(call: Call) -> Look:

@@ -42,6 +42,6 @@ MENU = (
 ADMIN_MENU = (
     _page("users", marked("Users"), "users", "u", "new-user", "robots", needs="user:list"),
     _page("storage", marked("Storage"), "hard-drive", "s", needs="garbage-collection:list"),
-    _page("settings", marked("Settings"), "settings", "e", needs="configuration:read"),
+    _page("settings", marked("Settings"), "settings", "e", "labels", needs="configuration:read"),
     _page("system", marked("System"), "server", "y", needs="configuration:read"),
 )

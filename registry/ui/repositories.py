@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from registry.core.artifacts import Artifacts, Wanted
 from registry.core.clocks import DAY_MS
+from registry.core.labels import Labels
 from registry.core.repositories import Repositories, Repository
 from registry.errors import NotFound, TagImmutable
 from registry.oci.names import RepositoryName
@@ -24,14 +25,15 @@ SHOWS = {
     "attached": marked("Attached to others"),
     "idle": marked("Unused for 90 days"),
 }
-_SHOW = "show"
+_SHOW, _LABEL = "show", "label"
 
 
 class RepositoryScreens:
-    def __init__(self, pages: Pages, repositories: Repositories, artifacts: Artifacts) -> None:
+    def __init__(self, pages: Pages, repositories: Repositories, artifacts: Artifacts, labels: Labels) -> None:
         self._pages = pages
         self._repositories = repositories
         self._artifacts = artifacts
+        self._labels = labels
 
     def get(self, call: Call) -> Response:
         """Of one that holds nothing any more, what can be restored; for those who may."""
@@ -52,7 +54,8 @@ class RepositoryScreens:
             return show("by_tag.html", list=shown(call, tagged))
         listing = _sortable(listing_of(call, *_chosen(call), contains="tags"), is_large=is_large)
         found = self._artifacts.page(repository, listing, Wanted(accessories=True, labels=True))
-        return show("repository.html", list=shown(call, found, _SHOW), shows=SHOWS)
+        labels = self._labels.usable(repository.project.id)
+        return show("repository.html", list=shown(call, found, _SHOW, _LABEL), shows=SHOWS, labels=labels)
 
     def ask_delete(self, call: Call) -> Response:
         return self._asked(call, "")
@@ -86,8 +89,9 @@ def _chosen(call: Call) -> list[Filter]:
         "attached": Filter("attached", "exact", ("true",)),
         "idle": Filter("idlesince", "exact", (since,)),
     }
-    wanted = call.query(_SHOW)
-    return [filters[wanted]] if wanted in filters else []
+    wanted, label = call.query(_SHOW), call.query(_LABEL)
+    chosen = [filters[wanted]] if wanted in filters else []
+    return [*chosen, Filter("labels", "any", (label,))] if label else chosen
 
 
 def _sortable(listing: Listing, *, is_large: bool) -> Listing:

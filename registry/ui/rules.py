@@ -94,6 +94,7 @@ def page_rules(to: Screens) -> list[Rule]:
         *_projects(to),
         *_repositories(to),
         *_robots(to, "/robots", InSystem),
+        *_labels(to, "/labels", InSystem),
         *_users(to),
         *_storage(to),
         *_system(to),
@@ -127,7 +128,7 @@ def _projects(to: Screens) -> list[Rule]:
         on("POST", f"{member}/remove", to.members.remove, needs=InProject("member:delete")),
         *_robots(to, f"{project}/robots", InProject),
         *_tag_rules(to, f"{project}/rules"),
-        *_labels(to, f"{project}/labels"),
+        *_labels(to, f"{project}/labels", InProject),
         *_webhooks(to, f"{project}/webhooks"),
     ]
 
@@ -168,11 +169,12 @@ def _tag_rules(to: Screens, rules: str) -> list[Rule]:
     ]
 
 
-def _labels(to: Screens, labels: str) -> list[Rule]:
-    label, may_update, may_delete = f"{labels}/{{label_id}}", InProject("label:update"), InProject("label:delete")
+def _labels(to: Screens, labels: str, needed: type[InProject] | type[InSystem]) -> list[Rule]:
+    """Of a project, or of the system."""
+    label, may_update, may_delete = f"{labels}/{{label_id}}", needed("label:update"), needed("label:delete")
     return [
-        on("GET", labels, to.labels.index, needs=InProject("label:list")),
-        on("POST", labels, to.labels.add, needs=InProject("label:create")),
+        on("GET", labels, to.labels.index, needs=needed("label:list" if needed is InProject else "label:read")),
+        on("POST", labels, to.labels.add, needs=needed("label:create")),
         on("GET", label, to.labels.get, needs=may_update),
         on("POST", label, to.labels.change, needs=may_update),
         on("GET", f"{label}/delete", to.labels.ask_delete, needs=may_delete),

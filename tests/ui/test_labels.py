@@ -69,3 +69,52 @@ def test_label_of_another_project_is_not_given(registry: Registry, browsers: Bro
     assert "foreign" not in browsers("dev").get(ARTIFACT).text
     assert browsers("admin").get(f"{LABELS}/{label}").status_code == 404
     assert "javascript:" not in browsers("admin").get("/ui/projects/other/labels").text
+
+
+def test_labels_of_the_system_are_made_by_administrators_and_given_in_every_project(
+    registry: Registry, browsers: Browsers
+) -> None:
+    admin, everywhere = browsers("admin"), "/ui/labels"
+    assert {name: browsers(name).get(everywhere).status_code for name in ("admin", "pat", None)} == {
+        "admin": 200,
+        "pat": 403,
+        None: 303,
+    }
+    assert everywhere in admin.get("/ui/settings").text
+    assert admin.send_form(everywhere, name="approved", color="#0000ff").headers["location"] == everywhere
+    label = registry.client("admin").get("/api/v2.0/labels?scope=g&name=approved").json()[0]["id"]
+    assert admin.get(f"{LABELS}/{label}").status_code == 404
+    assert admin.get(f"{everywhere}/{number_of_project_label(registry)}").status_code == 404
+    assert browsers("dev").send_form(f"{ARTIFACT}/labels", label=str(label)).status_code == 303
+    assert "approved" in browsers("dev").get(ARTIFACT).text
+    assert admin.send_form(f"{everywhere}/{label}", name="checked", color="#0000ff").headers["location"] == everywhere
+    assert "Delete label checked?" in admin.get(f"{everywhere}/{label}/delete").text
+    assert admin.send_form(f"{everywhere}/{label}/delete").headers["location"] == everywhere
+    assert "checked" not in browsers("dev").get(ARTIFACT).text
+
+
+def number_of_project_label(registry: Registry) -> int:
+    """A new one."""
+    admin = registry.client("admin")
+    project = admin.get("/api/v2.0/projects/team").json()["project_id"]
+    made = admin.post("/api/v2.0/labels", json={"name": "own", "scope": "p", "project_id": project})
+    return int(made.headers["location"].rpartition("/")[2])
+
+
+def test_artifacts_are_found_by_their_label(registry: Registry, browsers: Browsers) -> None:
+    dev = browsers("dev")
+    registry.push_image("team/labelled", "with", b"one")
+    registry.push_image("team/labelled", "without", b"other")
+    browsers("mia").send_form(LABELS, name="found", color="#ff0000")
+    label, path = str(number(registry, "found")), "/ui/r/team/labelled"
+    dev.send_form(f"{path}/-/artifacts/with/labels", label=label)
+
+    def tags(**query: str) -> set[str]:
+        page = dev.get(path, params=query).text
+        return {tag for tag in ("with", "without") if f'href="{path}/-/artifacts/{tag}"' in page}
+
+    assert tags() == {"with", "without"}
+    assert tags(label=label) == tags(label=label, q="w") == {"with"}
+    assert tags(label=label, q="without") == tags(label="999999") == tags(label="nonsense") == set()
+    assert f'<option value="{label}" selected>' in dev.get(path, params={"label": label}).text
+    assert f'name="label" value="{label}"' in dev.get(path, params={"label": label}).text
