@@ -168,7 +168,7 @@ def test_disk_full_of_images_has_room_again_when_they_are_deleted_and_cleaned_up
     ledger = Ledger("library/full")
     with full.client() as client:
         kept_image = ledger.push(client, "kept", MIB)
-        pushed = [ledger.push(client, f"n{number}", 3 * MIB) for number in range(9)]
+        pushed = [ledger.push(client, f"n{number}", 3 * MIB) for number in range(8)]
         fill_with_blobs(client)
         for image in pushed:
             ledger.delete(client, image)
@@ -178,7 +178,7 @@ def test_disk_full_of_images_has_room_again_when_they_are_deleted_and_cleaned_up
         freed = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
         assert freed.returncode == 0, freed.stderr
         assert pull_image(client, "library/full", kept_image) == kept_image
-        for number in range(8):
+        for number in range(7):
             ledger.push(client, f"again{number}", 3 * MIB)
     settled(full, ledger)
 

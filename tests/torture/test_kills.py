@@ -108,13 +108,13 @@ def kill_at(serve: Start, strace: str, call: str, numbers: Iterable[int]) -> int
 @pytest.mark.timeout(some(120, 1800))
 @pytest.mark.parametrize(
     ("call", "step"),
-    [(SYNC, 1), ("pwrite64", 6), ("write", 3), (RENAME, 1), (UNLINK, 1), (MKDIR, 1), ("flock", 1)],
+    [(SYNC, 1), ("pwrite64", 25), ("write", 3), (RENAME, 1), (UNLINK, 1), (MKDIR, 1), ("flock", 1)],
 )
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_at_a_system_call(
     serve: Start, strace: str, call: str, step: int
 ) -> None:
     """At each `step`-th of the calls, or at few of them, which lie the closer together the earlier they come."""
-    numbers = range(1, 500, step) if FULL else [1, 2, 5, 12, 30, 80, 500]
+    numbers = range(1, 5000, step) if FULL else [1, 2, 5, 12, 30, 80, 5000]
     assert kill_at(serve, strace, call, numbers) > 0
 
 

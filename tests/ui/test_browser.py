@@ -80,7 +80,7 @@ def must_be_good(page: Page, name: str) -> None:
     must_fit(page, name)
     found = AXE.run(page, options={"resultTypes": ["violations"]})
     assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-    page.emulate_media(color_scheme="dark")
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # or colours would be between the two for a while
     assert page.evaluate(_BAD_COLOURS) == [], f"{name} in the dark"
     page.emulate_media(color_scheme="light")
 
