@@ -151,14 +151,18 @@ class BlobResponse(Response):
         while offset <= part.end:
             if gone.done():
                 raise ClientDisconnect
-            if self._sends_files and not self._ahead:
-                offset += await self._send_file(offset, part.end, send)
-                continue
-            piece = self._ahead or await to_the_end(self._threads, self._read, offset, part.end)
-            self._ahead = b""
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            offset += len(piece)
-            transfer.done += len(piece)
+            sent = await self._send_piece(offset, part.end, send)
+            transfer.done += sent
+            offset += sent
+
+    async def _send_piece(self, offset: int, end: int, send: Send) -> int:
+        """How many bytes it has."""
+        if self._sends_files and not self._ahead:
+            return await self._send_file(offset, end, send)
+        piece = self._ahead or await to_the_end(self._threads, self._read, offset, end)
+        self._ahead = b""
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        return len(piece)
 
     async def _send_file(self, offset: int, end: int, send: Send) -> int:
         count = min(FILE_PIECE, end - offset + 1)

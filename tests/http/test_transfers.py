@@ -70,6 +70,19 @@ def test_transfers_of_all_servers_are_shown_with_how_far_they_are(make_registry:
     eventually(lambda: shown(one) == [])
 
 
+def test_download_is_as_far_as_its_client_has_taken_it(make_registry: Make) -> None:
+    """Also where the kernel sends the file: but for the piece that is under way."""
+    registry = make_registry()
+    digest = registry.push_blob("library/down", LAYER)
+    with Client(port(registry), receive_buffer=4096) as client:
+        client.send(get(f"/v2/library/down/blobs/{digest}", basic()))
+        taken = 0
+        while taken < 20 * MIB:
+            taken += len(client.read(MIB))
+        [down] = shown(registry)
+    assert 8 * MIB <= down["done_bytes"] < len(LAYER)
+
+
 def test_terminal_shows_them_again_each_second_until_control_c(make_registry: Make) -> None:
     registry = make_registry()
     ours, its = pty.openpty()
