@@ -1,11 +1,16 @@
 """A loss of power under load: the disk image is copied while the server's file system is mounted."""
 
+import subprocess
+import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from registry.config import Config
+from tests.cli.running import environment
 from tests.torture.amounts import some
 from tests.torture.media import mounted, new_image, power_cut
 from tests.torture.pushes import MIB, Ledger
@@ -20,7 +25,9 @@ WORKERS = {"ext4": "1", "xfs": "2"}
 @pytest.mark.timeout(some(120, 900))
 @pytest.mark.parametrize("system", OPTIONS)
 def test_nothing_acknowledged_is_lost_with_the_power(tmp_path: Path, system: str) -> None:
-    """Each round begins on what the last one left of the disk. Pushers are many enough to be committed together."""
+    """Each round begins on what the last one left of the disk. Pushers are many enough to be committed together. Every
+    other round is cut off among checkpoints.
+    """
     image = new_image(tmp_path / "disk0.img", 400 * MIB, system)
     ledgers = [Ledger(f"library/pusher{number}") for number in range(4)]
     for round_ in range(ROUNDS):
@@ -33,7 +40,7 @@ def test_nothing_acknowledged_is_lost_with_the_power(tmp_path: Path, system: str
             with server.client() as client:
                 for ledger in ledgers:
                     ledger.verify(client)
-            with Crowd() as crowd:
+            with checkpoints(disk / "data", round_ % 2) as checkpointer, Crowd() as crowd:
                 for ledger in ledgers:
                     crowd.add(ledger.push_until_cut, server.client(), f"r{round_}")
                 try:
@@ -42,6 +49,8 @@ def test_nothing_acknowledged_is_lost_with_the_power(tmp_path: Path, system: str
                     (disk / f"unsynced{round_}").write_bytes(b"lost with the power")
                 finally:
                     server.kill()
+                    for process in checkpointer:
+                        process.kill()
             after = power_cut(image, tmp_path / f"disk{round_ + 1}.img")
         image.unlink()
         image = after
@@ -56,3 +65,18 @@ def test_nothing_acknowledged_is_lost_with_the_power(tmp_path: Path, system: str
 
 def pushed(ledgers: list[Ledger]) -> int:
     return sum(len(ledger.blobs) for ledger in ledgers)
+
+
+@contextmanager
+def checkpoints(data: Path, wanted: int) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Processes that make checkpoints of the database, as many as are wanted, each of which has made one."""
+    command = [sys.executable, "-m", "tests.torture.checkpointer", str(Config(data=data).database_path)]
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE))
+            for _ in range(wanted)
+        ]
+        for process in started:
+            stack.callback(process.kill)
+        assert all(process.stdout and process.stdout.readline() == b"done\n" for process in started)
+        yield started
