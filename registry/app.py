@@ -50,6 +50,7 @@ from registry.core.tokens import Tokens
 from registry.core.transfers import REPORT_SECONDS, Transfers
 from registry.core.uploads import Uploads
 from registry.core.vouching import Vouching
+from registry.error_answers import Errors
 from registry.errors import RequestInvalid
 from registry.hot import HotPath
 from registry.jobs.cleaning import Sweep, clean_if_due
@@ -76,7 +77,7 @@ from registry.v2.lists import ListEndpoints
 from registry.v2.manifests import ManifestEndpoints
 from registry.v2.tokens import TokenEndpoints
 from registry.v2.uploads import UploadEndpoints
-from registry.web import Door, Errors, Rule
+from registry.web import Door, Rule
 from registry.work import workers
 from storage.clock import now_ms
 from storage.metadata import projects as project_rows

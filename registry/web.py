@@ -1,4 +1,4 @@
-"""From an HTTP request to a handler that knows who asks, and is allowed to, and back from an error to its JSON.
+"""From an HTTP request to a handler that knows who asks, and is allowed to.
 
 Handlers are plain functions run in a thread; only those that stream are coroutines. Each is declared in `routes` with
 what it needs, and gets a `Call` that has passed that check. Permissions never look at the text of a path: they are
@@ -7,7 +7,6 @@ decided on the project that the name in it leads to.
 
 import inspect
 import json
-import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
@@ -16,14 +15,11 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, cast
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Route
 
 from auth.access import Actor
-from auth.accounts import Throttled
-from auth.passwords import TooBusy
 from auth.roles import Action
 from registry.bodies import gathered
 from registry.browsers import GIVEN_PROOF, PROOF_FIELD, PROOF_HEADER, Browsers
@@ -33,18 +29,12 @@ from registry.core.permissions import scope_for
 from registry.core.repositories import Repository
 from registry.errors import (
     Forbidden,
-    InsufficientStorage,
     ManifestTooLarge,
     NameInvalid,
     NotFound,
-    RegistryError,
-    TooManyRequests,
     Unauthorized,
-    Unavailable,
     Unprocessable,
-    Unsupported,
     UnsupportedMediaType,
-    management_entries,
 )
 from registry.forms import field_of, parse_form
 from registry.hot import GOOD_UNTIL
@@ -52,8 +42,6 @@ from registry.oci.names import RepositoryName
 from registry.origins import Origin
 from registry.passes import Pass, Passes
 from registry.threads import WHOLE, Threads, at_once, run, to_the_end
-from storage.blobs import BlobStoreError, StoreFull, StoreUnavailable
-from storage.metadata.database import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
 from storage.metadata.projects import ProjectRecord
 
 SERVICE = "cove"
@@ -331,12 +319,6 @@ def is_page(path: str) -> bool:
     return path == PAGES or path.startswith(f"{PAGES}/")
 
 
-def _is_for_reader(request: Request) -> bool:
-    """Whether an OpenID provider has sent somebody here who would see the answer."""
-    path, accepted = request.scope["path"], request.headers.get("accept", "")
-    return request.method == "GET" and path.startswith("/c/oidc/") and "text/html" in accepted
-
-
 def _project(request: Request) -> int | str:
     """The number of the project that a path names, or its name. An address with a number means that, unless a header
     says otherwise.
@@ -378,97 +360,6 @@ def _repository_name(request: Request) -> RepositoryName:
     if _ENCODED_SEPARATORS.search(request.scope.get("raw_path") or b""):
         raise NameInvalid("a name cannot contain encoded separators")
     return RepositoryName.parse(request.path_params["name"])
-
-
-_TRANSLATIONS: dict[type[Exception], Callable[[Exception], RegistryError]] = {
-    StoreFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
-    StoreUnavailable: lambda _: Unavailable("the registry's storage does not answer: try again"),
-    DatabaseFull: lambda _: InsufficientStorage("the registry's disk is full: nothing was stored; pulls go on"),
-    DatabaseBusy: lambda _: Unavailable("the registry is busy: try again"),
-    DatabaseUnavailable: lambda _: Unavailable("the registry's database does not answer: try again"),
-    TooBusy: lambda _: TooManyRequests("too many passwords are being checked: try again", 2),
-    Throttled: lambda error: TooManyRequests(str(error), error.retry_after),  # type: ignore[attr-defined]
-}
-
-
-class Errors:
-    """Answers for what handlers raise; `show` makes those that browsers show."""
-
-    def __init__(self, origin: Origin, show: Callable[[Request, RegistryError], Response]) -> None:
-        self._origin = origin
-        self._show = show
-
-    def handlers(self) -> dict[Any, Callable[[Request, Any], Response]]:
-        """Starlette's table of exception handlers; it looks a class up by its bases."""
-        translated = dict.fromkeys(_TRANSLATIONS, self._translate)
-        return {
-            RegistryError: self.respond,
-            BlobStoreError: self._failing,
-            DatabaseError: self._failing,
-            HTTPException: self._http,
-            ClientDisconnect: self._disconnected,
-            Exception: self._unexpected,
-            **translated,
-        }
-
-    def respond(self, request: Request, error: RegistryError) -> Response:
-        """The JSON of the distribution spec, section "Error Codes", and for 401 the challenge."""
-        headers = dict(error.headers)
-        if is_page(request.scope["path"]) or _is_for_reader(request):
-            return self._show(request, error)
-        if is_managing(request.scope["path"]):
-            return json_response({"errors": management_entries(error)}, error.status, headers)
-        if isinstance(error, Unauthorized):
-            try:
-                headers["WWW-Authenticate"] = self._challenge(request, error)
-            except NameInvalid as invalid:
-                return self.respond(request, invalid)
-        return json_response({"errors": error.entries()}, error.status, headers)
-
-    def _challenge(self, request: Request, error: Unauthorized) -> str:
-        if request.scope["path"] == TOKEN_PATH:
-            return f'Basic realm="{SERVICE}"'
-        values = {
-            "realm": self._origin.base(request) + TOKEN_PATH,
-            "service": SERVICE,
-            "scope": error.scope,
-            "error": error.error,
-        }
-        return "Bearer " + ",".join(f'{name}="{value}"' for name, value in values.items() if value)
-
-    def _translate(self, request: Request, error: Exception) -> Response:
-        answer = next(make for kind, make in _TRANSLATIONS.items() if isinstance(error, kind))(error)
-        if answer.status >= 500:
-            logging.getLogger("cove").warning("%s: %s", type(error).__name__, error)
-        return self.respond(request, answer)
-
-    def _failing(self, request: Request, error: Exception) -> Response:
-        """A disk that reports errors, and not a bug: the connection lives on, and the operator has something to do."""
-        logging.getLogger("cove").critical("the registry's storage fails", exc_info=error)
-        return self.respond(request, Unavailable("the registry's storage fails: see the log of the registry"))
-
-    def _http(self, request: Request, error: HTTPException) -> Response:
-        if error.status_code == 405:
-            managing = is_managing(request.scope["path"])
-            allow = error.headers["Allow"] if error.headers and managing else ", ".join(_methods(request))
-            return self.respond(
-                request, Unsupported("this address does not take this method", headers={"Allow": allow})
-            )
-        return self.respond(request, NotFound("there is nothing at this address"))
-
-    def _disconnected(self, _request: Request, _error: ClientDisconnect) -> Response:
-        """Nobody reads it; 499 is what logs call a client that went away."""
-        return Response(status_code=499)
-
-    def _unexpected(self, request: Request, _error: Exception) -> Response:
-        """A bug. Starlette raises the error again, and uvicorn logs it with its traceback."""
-        return self.respond(request, RegistryError("an internal error: see the log of the registry"))
-
-
-def _methods(request: Request) -> list[str]:
-    """What the address takes: each method has a row of its own, and Starlette tells only those of the first."""
-    at_address = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in at_address for method in route.methods})
 
 
 def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -58,6 +58,7 @@ PLACES = [
             "registry/bodies.py",
             "registry/browsers.py",
             "registry/callers.py",
+            "registry/error_answers.py",
             "registry/origins.py",
             "registry/web.py",
             "registry/routes.py",
@@ -75,6 +76,7 @@ PLACES = [
         "registry.web",
         [
             "registry/app.py",
+            "registry/error_answers.py",
             "registry/parts.py",
             "registry/routes.py",
             "registry/straight.py",

@@ -14,17 +14,10 @@ from auth.tokens import BadToken, Grant, SigningKey, TokenIssuer
 from storage.metadata import users
 from storage.metadata.database import Database
 from storage.metadata.users import UserRecord
+from tests.clocks import Clock
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 RIGHT = "Correct-horse1"
-
-
-@dataclass
-class Clock:
-    ms: int = 1_000_000_000
-
-    def __call__(self) -> int:
-        return self.ms
 
 
 @dataclass
@@ -46,7 +39,7 @@ class World:
     accounts: Accounts
     issuer: TokenIssuer
     hashes: Hashes
-    clock: Clock
+    clock: Clock[int]
     seconds: list[float]
 
     @property
@@ -73,7 +66,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     database.migrate()
     with database.write() as tx:
         users.add(tx, "dev", f"hash of {RIGHT}", is_admin=False, now=1)
-    issuer, hashes, clock, seconds = TokenIssuer([SigningKey.generate()]), Hashes(), Clock(), [0.0]
+    issuer, hashes, clock, seconds = TokenIssuer([SigningKey.generate()]), Hashes(), Clock(1_000_000_000), [0.0]
     checker = PasswordChecker(cores=1, clock=lambda: seconds[0], verify=hashes)
     yield World(database, Accounts(database, checker, issuer, clock=clock), issuer, hashes, clock, seconds)
     database.close()
@@ -155,11 +148,11 @@ def test_guesser_must_wait_and_no_hash_is_spent_on_it(world: World, name: str) -
 
 def test_wait_ends_and_the_right_password_signs_in(world: World) -> None:
     world.fail(USUAL.per_account)
-    world.clock.ms += 999
+    world.clock.now += 999
     with pytest.raises(Throttled) as throttled:
         world.sign_in()
     assert throttled.value.retry_after == 1
-    world.clock.ms += 1
+    world.clock.now += 1
     assert world.sign_in() == world.dev
 
 
@@ -169,7 +162,7 @@ def test_failure_after_a_wait_makes_the_next_one_longer(world: World) -> None:
         with pytest.raises(Throttled) as throttled:
             world.sign_in()
         assert throttled.value.retry_after == wait
-        world.clock.ms += wait * 1000
+        world.clock.now += wait * 1000
         world.fail(1)
 
 

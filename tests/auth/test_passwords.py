@@ -23,6 +23,7 @@ from auth.passwords import (
     hash_password,
     verify_password,
 )
+from tests.clocks import Clock
 
 ROOT = Path(__file__).parents[2]
 RIGHT = "Correct1horse"
@@ -30,14 +31,6 @@ HARBORS_SENTENCE = (
     "the password or secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, "
     "1 lowercase letter and 1 number"
 )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Verifier:
@@ -75,8 +68,8 @@ def stored() -> str:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> Clock[float]:
+    return Clock(0.0)
 
 
 @pytest.fixture
@@ -87,7 +80,7 @@ def verifier() -> Iterator[Verifier]:
 
 
 @pytest.fixture
-def checker(clock: Clock, verifier: Verifier) -> PasswordChecker:
+def checker(clock: Clock[float], verifier: Verifier) -> PasswordChecker:
     return PasswordChecker(cores=2, clock=clock, verify=verifier)
 
 
@@ -180,7 +173,7 @@ def test_a_right_password_is_right_and_a_wrong_one_is_wrong(checker: PasswordChe
 
 
 def test_a_right_password_is_remembered_for_a_minute_and_not_longer(
-    checker: PasswordChecker, verifier: Verifier, clock: Clock, stored: str
+    checker: PasswordChecker, verifier: Verifier, clock: Clock[float], stored: str
 ) -> None:
     assert not checker.is_remembered("17:3", RIGHT)
     checker.check("17:3", RIGHT, stored)

@@ -16,19 +16,12 @@ from hypothesis import strategies as st
 
 from auth import tokens as tokens_module
 from auth.tokens import MAX_TOKEN, BadKey, BadToken, Claims, Grant, SigningKey, TokenIssuer, TokenTooLarge
+from tests.clocks import Clock
 
 NOW = 1_800_000_000
 OURS = SigningKey.generate()
 FOREIGN = SigningKey.generate()
 GRANTS = (Grant("repository", "p/app", ("pull", "push"), 7), Grant("registry", "catalog", ("*",)))
-
-
-class Clock:
-    def __init__(self, now: float = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def issuer(*keys: SigningKey, now: float = NOW, service: str = "cove", name: str = "cove") -> TokenIssuer:
@@ -312,7 +305,7 @@ def test_signature_is_verified_once_and_the_time_each_time(monkeypatch: pytest.M
         return payload
 
     monkeypatch.setattr(tokens_module._JWS, "decode", counted)
-    clock = Clock()
+    clock = Clock(NOW)
     ours = TokenIssuer([OURS], clock=clock)
     tokens = [ours.issue("17", version=3, access=[], lifetime=60) for _ in range(2)]
     assert len({ours.verify(token) for token in tokens * 3}) == 2

@@ -19,17 +19,10 @@ from registry.oci.names import RepositoryName
 from storage.digest import Digest
 from storage.metadata.database import Database, DatabaseBusy
 from storage.s3 import S3Store
+from tests.clocks import Clock
 from tests.storage.s3_server import PART, S3Server, s3_store
 
 NOBODY = Actor()
-
-
-@dataclass
-class Clock:
-    now: int = 1_000_000
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @dataclass
@@ -85,12 +78,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> Clock[int]:
+    return Clock(1_000_000)
 
 
 @pytest.fixture
-def nodes(database: Database, store: S3Store, clock: Clock) -> tuple[Node, Node]:
+def nodes(database: Database, store: S3Store, clock: Clock[int]) -> tuple[Node, Node]:
     repository = Repository(Projects(database, store).create("team"), RepositoryName.parse("team/app"))
 
     def node() -> Node:
@@ -144,7 +137,7 @@ def test_session_that_cannot_be_taken_is_free_for_the_next(nodes: tuple[Node, No
 
 
 def test_dead_writer_is_succeeded_after_a_minute_and_can_change_nothing_any_more(
-    nodes: tuple[Node, Node], clock: Clock
+    nodes: tuple[Node, Node], clock: Clock[int]
 ) -> None:
     dead, heir = nodes
     upload = dead.begin()
@@ -168,7 +161,7 @@ def test_dead_writer_is_succeeded_after_a_minute_and_can_change_nothing_any_more
 
 @pytest.mark.parametrize("content", [b"small", b"x" * (PART + 10)], ids=["small", "large"])
 def test_late_save_of_a_dead_writer_is_refused_and_takes_nothing_along(
-    nodes: tuple[Node, Node], clock: Clock, s3: S3Server, prefix: str, content: bytes
+    nodes: tuple[Node, Node], clock: Clock[int], s3: S3Server, prefix: str, content: bytes
 ) -> None:
     dead, heir = nodes
     upload = dead.begin()
@@ -187,7 +180,7 @@ def test_late_save_of_a_dead_writer_is_refused_and_takes_nothing_along(
 
 @pytest.mark.parametrize("is_over", [False, True], ids=["while the heir is at work", "after the heir has finished"])
 def test_late_finish_of_a_dead_writer_is_refused_and_harms_no_blob(
-    nodes: tuple[Node, Node], clock: Clock, is_over: bool
+    nodes: tuple[Node, Node], clock: Clock[int], is_over: bool
 ) -> None:
     """Both would commit the very same object: the bytes were kept by one that then fell silent."""
     dead, heir = nodes
@@ -206,7 +199,7 @@ def test_late_finish_of_a_dead_writer_is_refused_and_harms_no_blob(
     assert heir.content(digest) == b"the same object"
 
 
-def test_claim_lasts_as_long_as_bytes_flow(nodes: tuple[Node, Node], clock: Clock) -> None:
+def test_claim_lasts_as_long_as_bytes_flow(nodes: tuple[Node, Node], clock: Clock[int]) -> None:
     one, two = nodes
     upload = one.begin()
     with closing(one.open(upload)) as opened:
@@ -266,7 +259,7 @@ def test_wrong_digest_of_content_that_has_to_be_read_again_lets_the_session_go_o
 
 
 def test_claim_that_cannot_be_given_back_does_not_undo_what_was_saved(
-    nodes: tuple[Node, Node], database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    nodes: tuple[Node, Node], database: Database, clock: Clock[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = nodes
     upload = one.begin()

@@ -18,23 +18,16 @@ from storage.blobs import StoreUnavailable
 from storage.metadata.database import Database
 from storage.metadata.executions import ExecutionRecord, TaskRecord
 from storage.metadata.listings import Listing
+from tests.clocks import Clock
 
 VENDOR = "SWEEP"
 MINUTE = 60_000
 ALL = Listing(size=0)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.ms = 1_700_000_000_000
-
-    def __call__(self) -> int:
-        return self.ms
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> Clock[int]:
+    return Clock(1_700_000_000_000)
 
 
 @pytest.fixture
@@ -44,12 +37,12 @@ def database(empty_records: Path, tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
-def begin(database: Database, clock: Clock, *tasks: dict[str, object]) -> int:
+def begin(database: Database, clock: Clock[int], *tasks: dict[str, object]) -> int:
     with database.write() as tx:
         return executions.start(tx, VENDOR, 1, "MANUAL", {"depth": 2}, tasks=tasks or ({},), now=clock())
 
 
-def worker(database: Database, clock: Clock, handler: Handler) -> Worker:
+def worker(database: Database, clock: Clock[int], handler: Handler) -> Worker:
     return Worker(database, {VENDOR: handler}, clock=clock)
 
 
@@ -106,12 +99,12 @@ def test_kind_of_schedule_that_there_is_not_is_refused(database: Database, timin
         schedules.put(tx, VENDOR, 1, timing, {})
 
 
-def test_work_begins_when_it_is_due_once_however_often_that_was(database: Database, clock: Clock) -> None:
+def test_work_begins_when_it_is_due_once_however_often_that_was(database: Database, clock: Clock[int]) -> None:
     book = Schedules(database, {VENDOR: lambda _tx, about, wanted: [{"about": about, **wanted}]}, clock)
     with database.write() as tx:
         schedules.put(tx, VENDOR, 1, Timing("Hourly"), {"depth": 2}, now=clock())
     assert book.begin_due() == 0
-    clock.ms += 300 * MINUTE
+    clock.now += 300 * MINUTE
     assert (book.begin_due(), book.begin_due()) == (1, 0)
     run, tasks = found(database)
     assert (run.trigger, run.attributes, [task.attributes for task in tasks]) == (
@@ -124,27 +117,27 @@ def test_work_begins_when_it_is_due_once_however_often_that_was(database: Databa
     assert clock() < (record.next_at or 0) <= clock() + 60 * MINUTE
 
 
-def test_run_that_goes_on_keeps_the_next_from_beginning(database: Database, clock: Clock) -> None:
+def test_run_that_goes_on_keeps_the_next_from_beginning(database: Database, clock: Clock[int]) -> None:
     book = Schedules(database, clock=clock)
     with database.write() as tx:
         schedules.put(tx, VENDOR, 1, Timing("Hourly"), {}, now=clock())
     for expected in (1, 0):
-        clock.ms += 60 * MINUTE
+        clock.now += 60 * MINUTE
         assert book.begin_due() == expected
     assert worker(database, clock, nothing).run() == 1
-    clock.ms += 60 * MINUTE
+    clock.now += 60 * MINUTE
     assert book.begin_due() == 1
 
 
-def test_schedule_that_was_taken_back_begins_nothing(database: Database, clock: Clock) -> None:
+def test_schedule_that_was_taken_back_begins_nothing(database: Database, clock: Clock[int]) -> None:
     with database.write() as tx:
         schedules.put(tx, VENDOR, 1, Timing("Daily"), {}, now=clock())
         schedules.put(tx, VENDOR, 1, Timing("None"), {}, now=clock())
-    clock.ms += 5000 * MINUTE
+    clock.now += 5000 * MINUTE
     assert Schedules(database, clock=clock).begin_due() == 0
 
 
-def test_task_is_done_once_with_its_log_and_what_came_of_it(database: Database, clock: Clock) -> None:
+def test_task_is_done_once_with_its_log_and_what_came_of_it(database: Database, clock: Clock[int]) -> None:
     def count(run: Run) -> None:
         run.log(f"went {run.parameters['depth']} deep in {run.attributes['place']}")
         run.attributes["seen"] = 3
@@ -160,7 +153,7 @@ def test_task_is_done_once_with_its_log_and_what_came_of_it(database: Database, 
     assert Executions(database).log([VENDOR], 1, run.id) == task.log
 
 
-def test_run_has_failed_once_all_is_done_and_a_task_has_failed(database: Database, clock: Clock) -> None:
+def test_run_has_failed_once_all_is_done_and_a_task_has_failed(database: Database, clock: Clock[int]) -> None:
     def fail_first(run: Run) -> None:
         if run.attributes["number"] == 1:
             raise WorkFailed("no such place")
@@ -174,7 +167,7 @@ def test_run_has_failed_once_all_is_done_and_a_task_has_failed(database: Databas
     assert counted.counts == {"Error": 1, "Success": 1}
 
 
-def test_task_that_is_to_be_tried_again_waits_for_its_time(database: Database, clock: Clock) -> None:
+def test_task_that_is_to_be_tried_again_waits_for_its_time(database: Database, clock: Clock[int]) -> None:
     def fail_twice(run: Run) -> None:
         if run.task.run_count < 3:
             raise WorkFailed("busy", retry_after=60)
@@ -184,24 +177,24 @@ def test_task_that_is_to_be_tried_again_waits_for_its_time(database: Database, c
     assert (works.run(), works.run()) == (1, 0)
     assert found(database)[1][0].status_message == "busy"
     for _ in range(2):
-        clock.ms += MINUTE
+        clock.now += MINUTE
         assert works.run() == 1
     run, [task] = found(database)
     assert (run.status, task.run_count) == ("Success", 3)
 
 
-def test_storage_that_fails_puts_a_task_off(database: Database, clock: Clock) -> None:
+def test_storage_that_fails_puts_a_task_off(database: Database, clock: Clock[int]) -> None:
     def fail(_run: Run) -> None:
         raise StoreUnavailable("gone")
 
     begin(database, clock)
     assert worker(database, clock, fail).run() == 1
-    clock.ms += MINUTE
+    clock.now += MINUTE
     assert worker(database, clock, nothing).run() == 1
     assert found(database)[0].status == "Success"
 
 
-def test_bug_fails_its_task_and_is_not_hidden(database: Database, clock: Clock) -> None:
+def test_bug_fails_its_task_and_is_not_hidden(database: Database, clock: Clock[int]) -> None:
     def fail(_run: Run) -> None:
         raise ZeroDivisionError
 
@@ -212,11 +205,11 @@ def test_bug_fails_its_task_and_is_not_hidden(database: Database, clock: Clock) 
 
 
 def test_what_a_dead_process_left_is_done_by_another_and_the_first_has_lost_it(
-    database: Database, clock: Clock
+    database: Database, clock: Clock[int]
 ) -> None:
     def sleep(run: Run) -> None:
         run.log("slept")
-        clock.ms += LEASE_MS
+        clock.now += LEASE_MS
         assert worker(database, clock, nothing).run() == 1
         run.must_go_on()
 
@@ -226,10 +219,10 @@ def test_what_a_dead_process_left_is_done_by_another_and_the_first_has_lost_it(
     assert (run.status, task.run_count, task.log) == ("Success", 2, "")
 
 
-def test_task_that_goes_on_keeps_being_its_workers(database: Database, clock: Clock) -> None:
+def test_task_that_goes_on_keeps_being_its_workers(database: Database, clock: Clock[int]) -> None:
     def work(run: Run) -> None:
         for _ in range(5):
-            clock.ms += MINUTE
+            clock.now += MINUTE
             run.must_go_on()
             assert worker(database, clock, nothing).run() == 0
 
@@ -238,7 +231,7 @@ def test_task_that_goes_on_keeps_being_its_workers(database: Database, clock: Cl
     assert found(database)[1][0].run_count == 1
 
 
-def test_task_that_kills_every_process_is_given_up(database: Database, clock: Clock) -> None:
+def test_task_that_kills_every_process_is_given_up(database: Database, clock: Clock[int]) -> None:
     def die(run: Run) -> None:
         raise WorkFailed("died", retry_after=0)
 
@@ -248,10 +241,10 @@ def test_task_that_kills_every_process_is_given_up(database: Database, clock: Cl
     assert (run.status, task.status_message, task.run_count) == ("Error", "it did not end in 50 tries", 51)
 
 
-def test_run_that_is_stopped_ends_and_begins_nothing_any_more(database: Database, clock: Clock) -> None:
+def test_run_that_is_stopped_ends_and_begins_nothing_any_more(database: Database, clock: Clock[int]) -> None:
     def work(run: Run) -> None:
         Executions(database, clock=clock).stop([VENDOR], 1, run.execution.id)
-        clock.ms += MINUTE
+        clock.now += MINUTE
         run.must_go_on()
         raise AssertionError("not reached")
 
@@ -261,7 +254,7 @@ def test_run_that_is_stopped_ends_and_begins_nothing_any_more(database: Database
     assert (run.status, [task.status for task in tasks]) == ("Stopped", ["Stopped", "Stopped"])
 
 
-def test_server_that_ends_gives_its_task_to_the_next(database: Database, clock: Clock) -> None:
+def test_server_that_ends_gives_its_task_to_the_next(database: Database, clock: Clock[int]) -> None:
     def work(run: Run) -> None:
         ending.stop()
         run.must_go_on()
@@ -274,13 +267,13 @@ def test_server_that_ends_gives_its_task_to_the_next(database: Database, clock: 
     assert found(database)[0].status == "Success"
 
 
-def test_run_without_a_task_is_done(database: Database, clock: Clock) -> None:
+def test_run_without_a_task_is_done(database: Database, clock: Clock[int]) -> None:
     with database.write() as tx:
         executions.start(tx, VENDOR, 1, "MANUAL", {}, tasks=(), now=clock())
     assert found(database)[0].status == "Success"
 
 
-def test_old_runs_are_forgotten(database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_runs_are_forgotten(database: Database, clock: Clock[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executions, "KEPT", 2)
     for _ in range(4):
         begin(database, clock)
@@ -290,7 +283,7 @@ def test_old_runs_are_forgotten(database: Database, clock: Clock, monkeypatch: p
     assert Executions(database).page([VENDOR], 1, ALL)[1] == 2
 
 
-def test_run_or_task_of_something_else_is_not_found(database: Database, clock: Clock) -> None:
+def test_run_or_task_of_something_else_is_not_found(database: Database, clock: Clock[int]) -> None:
     run, looks = begin(database, clock), Executions(database)
     [task], _ = looks.tasks([VENDOR], 1, run, ALL)
     other = begin(database, clock)

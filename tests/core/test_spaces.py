@@ -13,6 +13,7 @@ from registry.core.spaces import FRESH_MS, Spaces
 from storage.disk import DiskStore
 from storage.metadata import leases
 from storage.metadata.database import Database
+from tests.clocks import Clock
 from tests.core.small_registries import SmallRegistry
 
 
@@ -23,15 +24,8 @@ def small(empty_records: Path, tmp_path: Path) -> Iterator[SmallRegistry]:
         yield SmallRegistry(database, DiskStore(tmp_path)).begin()
 
 
-class Clock:
-    now = 10 * FRESH_MS
-
-    def __call__(self) -> int:
-        return self.now
-
-
 def test_little_is_counted_for_whoever_asks(small: SmallRegistry) -> None:
-    clock = Clock()
+    clock = Clock(10 * FRESH_MS)
     told = Spaces(small.database, Rules(), clock=clock).tell()
     assert told
     assert (told.at, told.is_going_on, told.space.physical) == (clock.now, False, 0)
@@ -41,7 +35,7 @@ def test_much_is_counted_in_the_background_and_kept_for_a_while(
     small: SmallRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spaces, "QUICK", -1)
-    clock = Clock()
+    clock = Clock(10 * FRESH_MS)
     first, other = (Spaces(small.database, Rules(), clock=clock) for _ in range(2))
     other.count_if_wanted()
     assert first.tell() is None
@@ -62,7 +56,7 @@ def test_much_is_counted_in_the_background_and_kept_for_a_while(
 def test_one_process_counts_at_a_time_and_none_that_ends(small: SmallRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     small.push("1", b"layer")
     monkeypatch.setattr(spaces, "QUICK", -1)
-    clock = Clock()
+    clock = Clock(10 * FRESH_MS)
     counting = Spaces(small.database, Rules(), clock=clock)
     with small.database.write() as tx:
         assert leases.take(tx, "space", "another", now=clock.now, until=clock.now + 1000)

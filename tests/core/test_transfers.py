@@ -11,19 +11,13 @@ from sqlalchemy import func, select
 from registry.core.transfers import FRESH_MS, MOST, WATCH_MS, Transfer, Transfers, Watcher
 from storage.metadata.database import Database
 from storage.metadata.tables import transfer_reports
+from tests.clocks import Clock
 from tests.storage.metadata.statements import noted
 
 
-class Clock:
-    ms = 1_000_000
-
-    def __call__(self) -> int:
-        return self.ms
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> Clock[int]:
+    return Clock(1_000_000)
 
 
 @pytest.fixture
@@ -33,12 +27,12 @@ def database(empty_records: Path, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def transfers(database: Database, clock: Clock) -> Transfers:
+def transfers(database: Database, clock: Clock[int]) -> Transfers:
     return Transfers(database, clock=clock)
 
 
 @pytest.fixture
-def watcher(database: Database, clock: Clock) -> Watcher:
+def watcher(database: Database, clock: Clock[int]) -> Watcher:
     return Watcher(database, clock=clock)
 
 
@@ -68,12 +62,12 @@ def test_nothing_is_told_while_nobody_watches(transfers: Transfers, watcher: Wat
 
 
 def test_report_goes_when_nobody_watches_any_more(
-    transfers: Transfers, watcher: Watcher, database: Database, clock: Clock
+    transfers: Transfers, watcher: Watcher, database: Database, clock: Clock[int]
 ) -> None:
     with transfers.going_on(transfer()):
         watcher.watch()
         transfers.report()
-        clock.ms += WATCH_MS
+        clock.now += WATCH_MS
         transfers.report()
     assert reports(database) == 0
 
@@ -88,7 +82,7 @@ def test_report_goes_with_the_last_transfer(transfers: Transfers, watcher: Watch
 
 
 def test_fastest_of_all_processes_comes_first(
-    transfers: Transfers, watcher: Watcher, database: Database, clock: Clock
+    transfers: Transfers, watcher: Watcher, database: Database, clock: Clock[int]
 ) -> None:
     other, slow, fast = Transfers(database, clock=clock), transfer("team/slow"), transfer("team/fast", done=10**9)
     watcher.watch()
@@ -115,15 +109,15 @@ def test_rate_is_that_of_late(transfers: Transfers, watcher: Watcher) -> None:
 
 
 def test_what_a_process_left_behind_is_not_shown_and_goes(
-    transfers: Transfers, watcher: Watcher, database: Database, clock: Clock
+    transfers: Transfers, watcher: Watcher, database: Database, clock: Clock[int]
 ) -> None:
     killed = Transfers(database, clock=clock)
     watcher.watch()
     with killed.going_on(transfer("team/gone")):
         killed.report()
-    clock.ms += FRESH_MS + 1
+    clock.now += FRESH_MS + 1
     assert watcher.list() == []
-    clock.ms += 60_000
+    clock.now += 60_000
     watcher.watch()
     with transfers.going_on(transfer()):
         transfers.report()
