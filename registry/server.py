@@ -33,19 +33,21 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import uvicorn
 import uvloop
 from uvicorn._types import ASGI3Application
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from registry import certificates
 from registry.guard import Limits, guard
 
 BACKLOG = 2048
 HANDSHAKE_SECONDS = 10
-START_SECONDS = 60  # of a worker that takes another's place; uvicorn gives up after five, and keeps the old program
+START_SECONDS = 60  # of a worker; uvicorn gives up after five
 _FILES = resource.RLIMIT_NOFILE
 _FILES_BESIDES = 40  # logs, locks, listeners, Python's own
 _FILES_PER_CONNECTION = 2  # its socket, and what is sent or received
@@ -237,16 +239,38 @@ class _Supervisor(Multiprocess):
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
         super().__init__(config, sockets)
         self._ready: Callable[[], None] | None = ready
+        self._asked: WeakKeyDictionary[Process, float] = WeakKeyDictionary()  # when each was first asked for a word
+        self._answered: WeakSet[Process] = WeakSet()
 
     def keep_subprocess_alive(self) -> None:
-        super().keep_subprocess_alive()
+        """A worker that reads its modules cannot answer: it is given time, where uvicorn starts another after five
+        seconds, and on a busy machine one after the other.
+        """
+        if not self._is_one_beginning():
+            super().keep_subprocess_alive()
+        answering = [worker for worker in self.processes if worker in self._answered]
         if (
             self._ready
             and not self.should_exit.is_set()
-            and any(worker.is_ready(self.config.timeout_worker_healthcheck) for worker in self.processes)
+            and any(worker.is_ready(self.config.timeout_worker_healthcheck) for worker in answering)
         ):
             self._ready()
             self._ready = None
+
+    def _is_one_beginning(self) -> bool:
+        """Whether one lives that has not said a word yet, for `START_SECONDS` at most. Waits a second for it."""
+        silent = [worker for worker in self.processes if worker not in self._answered and worker.process.is_alive()]
+        for worker in silent:
+            if worker not in self._asked:
+                self._asked[worker] = time.monotonic()
+                worker.parent_conn.send(b"ping")
+        heard = connection.wait([worker.parent_conn for worker in silent], timeout=1) if silent else []
+        for worker in silent:
+            if worker.parent_conn in heard:
+                worker.parent_conn.recv()
+                self._answered.add(worker)
+        since = time.monotonic() - START_SECONDS
+        return any(worker not in self._answered and self._asked[worker] > since for worker in silent)
 
     def restart_all(self) -> None:
         """A new worker takes as long to start as it takes: the old one serves until then."""

@@ -303,3 +303,5 @@ def eventually(what: Any, seconds: float = PATIENCE) -> bool:
 
 if __name__ == "__main__":
     sys.exit(main())
+if __name__ == "__mp_main__":
+    time.sleep(float(os.environ.get("READING_SECONDS", "0")))  # a worker, which reads this module when it begins

@@ -330,6 +330,15 @@ def test_worker_that_hangs_is_replaced() -> None:
         assert eventually(lambda: len(pids(port)) == 2)
 
 
+def test_workers_that_take_long_to_read_their_modules_are_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READING_SECONDS", "7")
+    with serving("--workers", "2") as (process, port):
+        assert eventually(lambda: len(pids(port)) == 2)
+        process.terminate()
+        assert status(process) == 0
+        assert "died" not in log(process)
+
+
 def test_workers_of_a_killed_parent_stop_listening() -> None:
     with serving("--workers", "2") as (process, port):
         assert eventually(lambda: len(pids(port)) == 2)
