@@ -24,8 +24,6 @@ last checkpoint when the disk is full, and dropped after any other error.
 threads as well as other processes, and the kernel lets go of it when the process dies.
 """
 
-import ctypes
-import errno
 import fcntl
 import os
 import re
@@ -46,7 +44,17 @@ from storage.blobs import (
     check_note_name,
 )
 from storage.digest import Digest
-from storage.disk_files import Folders, files_below, open_file, plain, plain_errors, remove, sync_folder
+from storage.disk_files import (
+    Folders,
+    files_below,
+    must_leave,
+    open_file,
+    plain,
+    plain_errors,
+    remove,
+    start_writeback,
+    sync_folder,
+)
 from storage.legacy import BLOBS, is_blob_location
 
 PIECE = 1 << 20  # bytes that `DiskWriter.read` yields at once
@@ -57,11 +65,6 @@ _STAGED = re.compile(r"[0-9a-f]{32}")
 _OBJECT = re.compile(r"blobs/(sha256|sha512)/[0-9a-f]{2}/[0-9a-f]+-[0-9a-f]{16}")
 _NOTES = "notes"
 _NOTE_FOLDERS = 8  # how deep folders of notes are looked into
-
-_SYNC_FILE_RANGE_WRITE = 2
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
-if _sync_file_range is not None:
-    _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 class DiskWriter:
@@ -95,13 +98,13 @@ class DiskWriter:
         descriptor = self._file.fileno()
         rest = memoryview(data).cast("B")
         with self._giving_up_on_errors():
-            _must_leave(descriptor, self._reserve + len(rest))
+            must_leave(descriptor, self._reserve + len(rest))
             while rest:
                 written = os.write(descriptor, rest)
                 rest = rest[written:]
                 self._end += written
         if self._end - self._flushed >= WRITEBACK_STEP:
-            _start_writeback(descriptor, self._flushed, self._end)
+            start_writeback(descriptor, self._flushed, self._end)
             self._flushed = self._end
 
     def checkpoint(self, *, durable: bool = True) -> str:
@@ -390,21 +393,3 @@ def _lock(file: FileIO, path: str) -> None:
         raise StagedBusy(f"another writer has {path} open") from None
     if not os.path.samestat(os.fstat(file.fileno()), os.lstat(path)):
         raise BlobMissing(f"{path} is another file by now")
-
-
-def _must_leave(descriptor: int, wanted: int) -> None:
-    """Raise ENOSPC when the disk has fewer than `wanted` bytes left; one that does not tell its size is believed in."""
-    disk = os.fstatvfs(descriptor)
-    if disk.f_blocks and disk.f_bavail * disk.f_frsize < wanted:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _start_writeback(descriptor: int, start: int, end: int) -> None:
-    """Start writing the bytes from `start` to `end` to the medium, so that the fsync to come is short.
-
-    Safe to leave out and to fail: it promises nothing, and without a WAIT flag sync_file_range(2) does not take the
-    error of a failed write-back from the file, so the fsync that follows reports it. Other systems than Linux do
-    without.
-    """
-    if _sync_file_range is not None:
-        _sync_file_range(descriptor, start, end - start, _SYNC_FILE_RANGE_WRITE)

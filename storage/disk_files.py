@@ -1,5 +1,6 @@
 """Files and folders of a POSIX file system, with a store's own errors in place of the system's."""
 
+import ctypes
 import errno
 import os
 import stat
@@ -14,6 +15,11 @@ from storage.blobs import BlobMissing, BlobStoreError, StoredObject, StoreFull
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+
+_SYNC_FILE_RANGE_WRITE = 2
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+if _sync_file_range is not None:
+    _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 class Folders:
@@ -145,3 +151,21 @@ def files_below(root: Path, folder: str, *, folders: int) -> Iterator[StoredObje
                         # A file keeps the time of its last write when it gets its name: here the later one counts.
                         since = max(status.st_mtime_ns, status.st_ctime_ns) // 1_000_000
                         yield StoredObject(name, status.st_size, since)
+
+
+def must_leave(descriptor: int, wanted: int) -> None:
+    """Raise ENOSPC when the disk has fewer than `wanted` bytes left; one that does not tell its size is believed in."""
+    disk = os.fstatvfs(descriptor)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < wanted:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def start_writeback(descriptor: int, start: int, end: int) -> None:
+    """Start writing the bytes from `start` to `end` to the medium, so that the fsync to come is short.
+
+    Safe to leave out and to fail: it promises nothing, and without a WAIT flag sync_file_range(2) does not take the
+    error of a failed write-back from the file, so the fsync that follows reports it. Other systems than Linux do
+    without.
+    """
+    if _sync_file_range is not None:
+        _sync_file_range(descriptor, start, end - start, _SYNC_FILE_RANGE_WRITE)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import storage.disk
+import storage.disk_files
 from storage.blobs import BlobMissing, BlobStoreError, StagedBusy, StoreUnavailable
 from storage.digest import Digest
 from storage.disk import WRITEBACK_STEP, DiskStore
@@ -396,7 +397,7 @@ def test_ten_gibibytes_are_committed_and_read_beyond_every_32_bit_limit(store: D
 @pytest.fixture
 def writebacks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     seen: list[tuple[int, int]] = []
-    monkeypatch.setattr(storage.disk, "_start_writeback", lambda _, start, end: seen.append((start, end)))
+    monkeypatch.setattr(storage.disk, "start_writeback", lambda _, start, end: seen.append((start, end)))
     return seen
 
 
@@ -414,6 +415,6 @@ def test_write_back_starts_after_every_few_mebibytes_and_misses_none(
 def test_a_system_without_early_write_back_stores_the_same_bytes(
     store: DiskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.disk, "_sync_file_range", None)
+    monkeypatch.setattr(storage.disk_files, "_sync_file_range", None)
     content = b"y" * (WRITEBACK_STEP + 1)
     assert content_of(store, put(store, content)) == content
