@@ -103,11 +103,12 @@ def start(
     raise NotReady(f"status {process.wait()}: {log.read_text()}")
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = 20, *, pause: float = 0.02) -> None:
+    """Ask until it is so, with a `pause` between the questions, which is longer where each costs much."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it never came to be so"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def listens(server: Server) -> bool:
