@@ -11,7 +11,10 @@ would give now follows from these, each of which has a test:
 * The records are the same: answers are kept for one generation of what pulls see (`storage.metadata.generations`). That
   is asked for before the ordinary path begins, so an answer that a change has overtaken is of an old one already.
 * The time is the same as far as it matters: an answer is good until its token expires, and for `AGE_SECONDS` at most,
-  after which the ordinary path looks at what is in no record: keys that lapse, files that are gone.
+  after which the ordinary path looks at what is in no record: keys that lapse, files that are gone. That a blob is
+  there is a promise as well (I3 in `registry.core.cleaning`): it is repeated as long as the ordinary path would make it
+  without renewing a lease. Whoever pushes an image of six blobs again asks so six times, and that took six hops to a
+  thread and twelve statements.
 
 The generation is asked for once in each turn of the event loop. All requests that are found in one turn had arrived
 before it began, at least their first bytes, and so before the question: none of them can know of a later change. That

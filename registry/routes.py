@@ -53,7 +53,7 @@ def rules(to: Endpoints) -> list[Rule]:
         on("PATCH", upload, to.uploads.patch, needs=Action.PUSH, stores=True),  # end-5
         on("PUT", upload, to.uploads.put, needs=Action.PUSH, stores=True),  # end-6
         on("DELETE", upload, to.uploads.delete, needs=Action.PUSH),  # end-14
-        on("HEAD", blob, to.blobs.head, needs=Action.PULL),  # end-2
+        on("HEAD", blob, to.blobs.head, needs=Action.PULL, repeatable=True),  # end-2
         on("GET", blob, to.blobs.get, needs=Action.PULL, repeatable=True),  # end-2
         on("DELETE", blob, to.blobs.delete, needs=Action.DELETE),  # end-10
         on("HEAD", manifest, to.manifests.head, needs=Action.PULL, repeatable=True),  # end-3

@@ -143,6 +143,11 @@ class Call:
         """As `form`, to the letter."""
         return field_of(self.fields, name)
 
+    def repeat_until(self, moment: float) -> None:
+        """Let the answer of a repeatable route be given again until then at the latest, in seconds since the epoch."""
+        scope = self.request.scope
+        scope[GOOD_UNTIL] = min(scope[GOOD_UNTIL], moment)
+
     def query(self, name: str) -> str | None:
         return self.request.query_params.get(name)
 
@@ -156,8 +161,8 @@ Handler = Callable[[Call], Response | Coroutine[Any, Any, Response]]
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A row of the route table. An answer is `repeatable` when it depends on nothing but the request and what pulls see
-    in the records, and leaves nothing behind: see `registry.hot`. With `hashes` the handler itself hashes a password,
-    with `stores` it writes to the store of blobs.
+    in the records, and leaves nothing behind that a repetition would have to: see `registry.hot`. With `hashes` the
+    handler itself hashes a password, with `stores` it writes to the store of blobs.
     """
 
     method: str

@@ -32,6 +32,16 @@ class OpenBlob:
     reader: BlobReader
 
 
+@dataclass(frozen=True, slots=True)
+class NameableBlob:
+    """A blob that may be named in a manifest. Until `told_until`, in milliseconds, whoever else asks may be told so
+    without the records being changed.
+    """
+
+    size: int
+    told_until: int
+
+
 class Blobs:
     """`renewal_ms` is how old the lease of a blob that no manifest needs may get before it is begun anew."""
 
@@ -50,17 +60,18 @@ class Blobs:
         self._renewal_ms = renewal_ms
         self._clock = clock
 
-    def stat(self, repository: Repository, digest: Digest) -> int:
-        """The blob's size in bytes. Raises `BlobUnknown`, also for damaged bytes, so that a push mends them.
+    def stat(self, repository: Repository, digest: Digest) -> NameableBlob:
+        """Raises `BlobUnknown`, also for damaged bytes, so that a push mends them.
 
-        Whoever is told it may name the blob in a manifest for the whole time of grace.
+        Whoever is told of it may name the blob in a manifest for the whole time of grace.
         """
+        asked_at = self._clock()
         with self._database.read() as tx:
             row = repositories.find(tx, repository)
             found = blobs.find_leased(tx, row.id, str(digest)) if row else None
-        if row is None or found is None or not self._is_intact(found.blob) or not self._may_be_named(row.id, found):
+        if row is None or found is None or not self._is_intact(found.blob):
             raise _unknown(digest)
-        return found.blob.size
+        return NameableBlob(found.blob.size, self._told_until(row.id, found, asked_at))
 
     def open(self, repository: Repository, digest: Digest) -> OpenBlob:
         """Raises `BlobUnknown`, as `stat` does."""
@@ -194,16 +205,22 @@ class Blobs:
             raise _unknown(digest)
         return record
 
-    def _may_be_named(self, repository_id: int, found: LeasedBlob) -> bool:
-        """Renew the lease of a blob that no manifest of the repository needs; tells whether the blob is still there.
+    def _told_until(self, repository_id: int, found: LeasedBlob, asked_at: int) -> int:
+        """Until when a blob's lease need not be begun anew, which is done here where that time is over. Raises
+        `BlobUnknown` for one that is gone by now.
 
-        One that a manifest needed a moment ago is: the end of the last such manifest begins a lease.
+        One that a manifest needs has none, and is there: the end of the last such manifest begins it. The transaction
+        in which that happens may have read the clock before `asked_at`, and half of the time is for that.
         """
+        if found.leased_at is None:
+            return asked_at + self._renewal_ms // 2
         now = self._clock()
-        if found.leased_at is None or now - found.leased_at < self._renewal_ms:
-            return True
+        if now - found.leased_at < self._renewal_ms:
+            return found.leased_at + self._renewal_ms
         with self._database.write(durable=False) as tx:
-            return blobs.refresh(tx, repository_id, found.blob.id, now)
+            if not blobs.refresh(tx, repository_id, found.blob.id, now):
+                raise _unknown(Digest.parse(found.blob.digest))
+        return now + self._renewal_ms
 
     def _find_source(
         self, tx: Transaction, actor: Actor, digest: Digest, source: RepositoryName | None

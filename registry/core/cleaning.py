@@ -225,9 +225,9 @@ class Cleaning:
         return Freed()
 
     def _purge_manifests(self) -> Freed | None:
-        now = self._watched.now()
-        last = now if self._rules.at_once else now - self._rules.keep_deleted
         with self._turn() as tx:
+            now = self._watched.now()  # in turn: a lease that begins before others wait for it would end too early
+            last = now if self._rules.at_once else now - self._rules.keep_deleted
             found = manifests.list_deleted_until(tx, last, BATCH)
             manifests.remove(tx, found, 0 if self._rules.at_once else now)
         return Freed(manifests=len(found)) if found else None

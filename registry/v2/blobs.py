@@ -34,10 +34,11 @@ class BlobEndpoints:
     @answers(refuses=(400,))
     def head(self, call: Call) -> Response:
         digest = parse_digest(call.path("digest"))
-        size = self._blobs.stat(call.repository, digest)
+        blob = self._blobs.stat(call.repository, digest)
+        call.repeat_until(blob.told_until / 1000)
         if is_unchanged(call, str(digest)):
             return not_modified(str(digest), _CACHE)
-        return Response(headers=_headers(digest, size))
+        return Response(headers=_headers(digest, blob.size))
 
     @answers(BYTES, refuses=(206, 304, 307, 400, 416))
     def get(self, call: Call) -> Response:

@@ -115,7 +115,7 @@ def damage_is_found_and_a_push_mends_it(world: World, damage: Callable[[], None]
         )
     world.push_blob(LAYER)
     assert world.reads(LAYER) == LAYER
-    assert world.blobs.stat(world.app, Digest.of(LAYER)) == len(LAYER)
+    assert world.blobs.stat(world.app, Digest.of(LAYER)).size == len(LAYER)
     assert world.findings(reads=True) == []
 
 

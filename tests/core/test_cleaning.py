@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ from storage.clock import now_ms
 from storage.digest import Digest
 from storage.disk import DiskStore
 from storage.legacy import blob_location
-from storage.metadata import blobs, clean_ups, facts, leases, projects, repositories, tombstones, uploads
+from storage.metadata import blobs, clean_ups, facts, leases, manifests, projects, repositories, tombstones, uploads
 from storage.metadata.clean_ups import Freed
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
@@ -333,6 +333,57 @@ def test_i3_blob_of_a_manifest_that_goes_for_good_stays_for_the_time_of_grace(wo
     world.clean()
     world.push_manifest("1", image(b"1", b"layer"))
     assert world.has(b"layer")
+
+
+@pytest.mark.parametrize("age", [0, 0.05, 0.09, 0.11])
+def test_i3_blob_that_others_were_told_of_meanwhile_stays_for_the_time_of_grace(world: World, age: float) -> None:
+    world.push_blob(b"1")
+    world.push_blob(b"layer")
+    world.pass_hours(age)
+    assert world.has(b"1")
+    told_until = world.blobs.stat(world.app, Digest.of(b"layer")).told_until
+    assert world.now < told_until <= world.now + HOUR_MS // 10
+    world.now = told_until + HOUR_MS - 1
+    world.clean()
+    world.push_manifest("1", image(b"1", b"layer"))
+
+
+def test_i3_blob_whose_manifest_goes_stays_for_the_time_of_grace_of_those_told_meanwhile(world: World) -> None:
+    world.delete(world.push("1", b"layer"))
+    world.pass_hours(WEEK)
+    cleaner = world.cleaning()
+    told_until = world.blobs.stat(world.app, Digest.of(b"layer")).told_until
+    assert world.now < told_until <= world.now + HOUR_MS // 20
+    world.now -= HOUR_MS // 20  # what the clock was when the transaction began that ends as somebody is told
+    cleaner.run("test")
+    world.now = told_until + HOUR_MS - 1
+    world.clean()
+    world.push_manifest("1", image(b"1", b"layer"))
+
+
+def test_i3_lease_that_a_clean_up_begins_does_so_in_its_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.delete(world.push("1", b"layer"))
+    world.pass_hours(WEEK)
+    find = manifests.list_deleted_until
+    told: list[bool] = []
+
+    def late(tx: Transaction, last: int, count: int) -> list[int]:
+        assert last == world.now - WEEK * HOUR_MS
+        told.append(True)
+        return find(tx, last, count)
+
+    turn = Cleaning._turn
+
+    @contextmanager
+    def waited_for(cleaner: Cleaning) -> Iterator[Transaction]:
+        with turn(cleaner) as tx:
+            world.now += 9_000
+            yield tx
+
+    monkeypatch.setattr(Cleaning, "_turn", waited_for)
+    monkeypatch.setattr(manifests, "list_deleted_until", late)
+    world.clean()
+    assert told
 
 
 def test_i3_blob_that_goes_while_somebody_asks_for_it_is_unknown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

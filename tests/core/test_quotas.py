@@ -312,7 +312,7 @@ def test_damaged_blob_is_mended_by_a_push_to_a_project_beyond_its_limit(world: W
     with closing(world.uploads.open(NOBODY, world.repository("team/a"), upload, length=100)) as opened:
         opened.append(b"x" * 100)
         opened.finish(digest)
-    assert world.blobs.stat(world.repository("team/a"), digest) == 100
+    assert world.blobs.stat(world.repository("team/a"), digest).size == 100
     assert world.used() == 100
 
 

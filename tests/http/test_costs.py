@@ -134,6 +134,28 @@ def test_manifest_that_is_pushed(counted: Counted, http: httpx.Client) -> None:
     assert put.statements == 21  # one counts the record of who did it, so that no list has to
 
 
+def test_image_that_is_pushed_again_by_whoever_pushed_it_a_moment_ago(counted: Counted, http: httpx.Client) -> None:
+    config, layer = counted.registry.push_blob("library/costs", b"{}"), b"of an image"
+    digest = counted.registry.push_blob("library/costs", layer)
+    manifest = image_manifest(config, 2, digest, len(layer))
+
+    def head() -> httpx.Response:
+        return http.head(f"/v2/library/costs/blobs/{digest}")
+
+    def put() -> httpx.Response:
+        fields = {"Content-Type": MANIFEST_TYPE}
+        return http.put("/v2/library/costs/manifests/again", content=manifest, headers=fields)
+
+    assert counted.of(put, 201).durable == 1
+    first = counted.of(head, 200)
+    assert (first.reads, first.hasty, first.statements) == (1, 0, 2)
+    assert counted.of(head, 200) == Cost()
+    again = counted.of(put, 201)
+    assert again.hops <= 2
+    assert (again.reads, again.hasty, again.durable, again.statements) == (0, 0, 1, 14)
+    assert counted.of(head, 200) == Cost()
+
+
 def test_small_blob_that_is_pulled(counted: Counted, http: httpx.Client) -> None:
     digest = counted.registry.push_blob("library/costs", b"that is pulled")
     url = f"/v2/library/costs/blobs/{digest}"

@@ -161,6 +161,26 @@ def test_small_blob_and_a_part_of_it_are_given_again(image: Image, made: Made) -
     assert image.http.get(image.blob).content == b"n"
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_that_a_blob_is_there_is_told_again(image: Image, made: Made, is_named: bool) -> None:
+    other = f"/v2/{image.name}/blobs/{image.registry.push_blob(image.name, os.urandom(8))}"
+    path = image.blob if is_named else other
+    first = heat(image.http, path, made, "HEAD")
+    again = image.http.head(path)
+    assert (again.headers["content-length"], again.content) == (first.headers["content-length"], b"")
+
+
+def test_that_a_blob_is_there_is_not_told_again_when_its_lease_would_have_to_be_renewed(
+    tmp_path: Path, made: Made
+) -> None:
+    """Without a time of grace that is each time."""
+    with running(Config(data=tmp_path / "data", admin_password=PASSWORD, gc_grace_seconds=0)) as registry:
+        image = Image(registry)
+        named, other = image.blob, f"/v2/{image.name}/blobs/{registry.push_blob(image.name, b'not named')}"
+        assert [is_hot(image.http, path, made, "HEAD") for path in (named, other) * 3] == [False] * 6
+        heat(image.http, named, made)
+
+
 def test_not_modified_is_given_again(image: Image, made: Made) -> None:
     image.http.headers["If-None-Match"] = f'"{image.digest}"'
     assert heat(image.http, image.by_tag, made).status_code == 304
@@ -260,22 +280,33 @@ def test_blob_is_not_given_again_to_whom_it_is_not_due(
     assert image.http.get(path).status_code in (401, 403)
 
 
-def test_deleted_blob_is_gone_with_the_next_request(image: Image, made: Made) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_deleted_blob_is_gone_with_the_next_request(image: Image, made: Made, method: str) -> None:
     path = f"/v2/{image.name}/blobs/{image.registry.push_blob(image.name, b'nobody needs it')}"
-    heat(image.http, path, made)
+    heat(image.http, path, made, method)
     image.delete(path)
-    assert image.http.get(path).status_code == 404
+    assert image.http.request(method, path).status_code == 404
 
 
-def test_damaged_blob_is_gone_with_the_next_request(image: Image, made: Made) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_damaged_blob_is_gone_with_the_next_request(image: Image, made: Made, method: str) -> None:
     path = image.blob
-    heat(image.http, path, made)
+    heat(image.http, path, made, method)
     with image.registry.database.write() as tx:
         tx.exec_driver_sql("UPDATE blobs SET damage = 'bytes' WHERE digest = ?", (path.rpartition("/")[2],))
-    assert image.http.get(path).status_code == 404
+    assert image.http.request(method, path).status_code == 404
     with image.registry.database.write() as tx:
         tx.exec_driver_sql("UPDATE blobs SET damage = NULL")
-    heat(image.http, path, made)
+    heat(image.http, path, made, method)
+
+
+def test_pushing_an_image_again_leaves_the_answers_alone(image: Image, made: Made) -> None:
+    heat(image.http, image.by_tag, made)
+    blob = image.blob
+    heat(image.http, blob, made, "HEAD")
+    image.push("v1", b"one")
+    assert is_hot(image.http, image.by_tag, made)
+    assert is_hot(image.http, blob, made, "HEAD")
 
 
 def test_change_by_another_process_is_seen_by_the_next_request(image: Image, made: Made) -> None:
