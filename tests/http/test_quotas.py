@@ -193,12 +193,12 @@ def broken_off(content: bytes) -> Iterator[bytes]:
 @pytest.mark.slow
 def test_fifty_large_pushes_at_once_through_two_processes_fill_the_project_exactly(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        server = start(stack, tmp_path / "data", "--workers", "2", quota_bytes="100MB")
+        server = start(stack, tmp_path / "data", "--workers", "2", quota_bytes="40MB")
         with ThreadPoolExecutor(50) as threads:
-            statuses = list(threads.map(lambda number: push(server, number, 10 * MB), range(50)))
+            statuses = list(threads.map(lambda number: push(server, number, 4 * MB), range(50)))
         taken = statuses.count(201)
         assert (taken, statuses.count(403), statuses.count(0)) == (10, 30, 10)
-        assert in_use(tmp_path / "data") == (100 * MB, 100 * MB)
+        assert in_use(tmp_path / "data") == (40 * MB, 40 * MB)
         assert "Traceback" not in server.log.read_text()
 
 
