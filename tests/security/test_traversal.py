@@ -99,15 +99,16 @@ def opened(hook: Opened) -> Iterator[Opened]:
 
 def outside(opened: Opened, registry: Registry) -> list[str]:
     """What was opened beyond the data folder, but for Python's own modules."""
-    allowed = (
-        str(registry.config.data),
+    folders = (
+        registry.config.data,
         sysconfig.get_path("stdlib"),
         sysconfig.get_path("purelib"),
-        "/dev/",
-        "/proc/",
+        Path(__file__).parents[2],
+        "/dev",
+        "/proc",
     )
-    ours = str(Path(__file__).parents[2])
-    return [path for path in opened.paths if not path.startswith(allowed) and not path.startswith(ours)]
+    allowed = tuple(f"{folder}/" for folder in folders)
+    return [path for path in opened.paths if not f"{path}/".startswith(allowed)]
 
 
 def asked(shape: str, up: str, target: str) -> str:
