@@ -48,9 +48,9 @@ def work(server: Server, rounds: range) -> Ledger:
 @pytest.mark.timeout(some(120, 3600))
 def test_much_work_leaves_no_file_open_and_takes_no_more_memory(serve: Start) -> None:
     server = serve(gc_seconds="1", gc_grace_seconds="5", keep_deleted_seconds="0", upload_expiry_seconds="5")
-    work(server, range(some(50, 500)))
+    work(server, range(some(30, 500)))
     files, memory = open_files(server), server.memory()
-    ledger = work(server, range(1000, 1000 + some(100, 5000)))
+    ledger = work(server, range(1000, 1000 + some(60, 5000)))
     wait_until(lambda: open_files(server) <= files + 5)
     assert server.memory() - memory < 40 * MIB
     assert (server.data / "cove.db-wal").stat().st_size < 64 * MIB

@@ -18,7 +18,7 @@ from tests.torture.pushes import content_of, expect, pull_blob, push_blob, put_m
 from tests.torture.servers import Crowd, Server, Start
 
 LAYER_BYTES = 1 << 20
-IMAGES = some(250, 5000)
+IMAGES = some(100, 5000)
 KEPT = IMAGES // 5
 PULLERS = 2
 
