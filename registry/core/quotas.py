@@ -26,11 +26,14 @@ def within(tx: Transaction, repository_id: int) -> Iterator[None]:
     """
     before = usage.find(tx, repository_id)
     yield
+    quota = before.quota  # nobody else writes meanwhile
+    if quota is None:
+        return
     now = usage.find(tx, repository_id)
-    if now.quota is not None and now.used > max(before.used, now.quota):
-        raise QuotaExceeded(now.project, used=before.used, limit=now.quota, asked=now.used - before.used)
-    if now.quota and before.used < now.quota * WARNING <= now.used:
-        in_use = f"{size_text(now.used)} of {size_text(now.quota)} are in use"
+    if now.used > max(before.used, quota):
+        raise QuotaExceeded(now.project, used=before.used, limit=quota, asked=now.used - before.used)
+    if before.used < quota * WARNING <= now.used:
+        in_use = f"{size_text(now.used)} of {size_text(quota)} are in use"
         events.announce_nearly_full(tx, now.project, in_use)
 
 

@@ -115,6 +115,14 @@ class Uploads:
             raise _unknown()
         return record
 
+    def _find_again(self, record: UploadRecord) -> UploadRecord:
+        """A session that was found already, as it is now. Raises `BlobUploadUnknown`."""
+        with self._database.read() as tx:
+            found = uploads.find(tx, record.id, record.repository_id, record.user_id, self._clock())
+        if found is None:
+            raise _unknown()
+        return found
+
     def cancel(self, actor: Actor, repository: Repository, upload_id: str) -> None:
         """End a session and drop its bytes. Raises `BlobUploadUnknown`."""
         if not self._drop(self.find(actor, repository, upload_id)):
@@ -145,12 +153,12 @@ class Uploads:
             claimed = self._claim(record)
             on_error.callback(claimed.release)
             if not self._store.excludes_writers:
-                record = self.find(actor, repository, upload_id)
+                record = self._find_again(record)
             writer = self._store.open_staged(record.staged)
             on_error.callback(writer.close)
             # Only from here on nobody else moves the session.
             if self._store.excludes_writers:
-                record = self.find(actor, repository, upload_id)
+                record = self._find_again(record)
             _must_continue(record, first_byte)
             writer.start_at(record.size)
             on_error.pop_all()

@@ -107,7 +107,8 @@ def content(tx: Connection, manifest_id: int) -> bytes:
 
 def present(tx: Connection, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
     """Sizes in bytes of those digests that the repository has as manifests."""
-    return dict(_SIZES.rows(tx, repository_id=repository_id, digests=list(digests)))
+    wanted = list(digests)  # none in an image
+    return dict(_SIZES.rows(tx, repository_id=repository_id, digests=wanted)) if wanted else {}
 
 
 def total_size(tx: Connection, repository_id: int, digests: Iterable[str]) -> int:
