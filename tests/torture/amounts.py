@@ -6,7 +6,7 @@ TORTURE_KILLS is the number of kills of a storm, TORTURE_SECONDS how long what g
 import os
 
 FULL = os.environ.get("TORTURE") == "full"
-KILLS = int(os.environ.get("TORTURE_KILLS", "1000" if FULL else "6"))
+KILLS = int(os.environ.get("TORTURE_KILLS", "1000" if FULL else "4"))
 SECONDS = int(os.environ.get("TORTURE_SECONDS", "600" if FULL else "3"))
 
 

@@ -1,6 +1,6 @@
 """A layer larger than memory passes through the server in both directions in little of it.
 
-COVE_TEST_LAYER_MIB in the environment is the size of the layer in MiB; unset: 384, and 2048 in the full form. The disk
+COVE_TEST_LAYER_MIB in the environment is the size of the layer in MiB; unset: 256, and 2048 in the full form. The disk
 must have room for it.
 """
 
@@ -17,7 +17,7 @@ from tests.torture.pushes import MIB, begin, pull_blob
 from tests.torture.servers import Crowd, Server, Start
 from tests.torture.streams import digest_of, send
 
-SIZE = int(os.environ.get("COVE_TEST_LAYER_MIB", some(384, 2048))) * MIB
+SIZE = int(os.environ.get("COVE_TEST_LAYER_MIB", some(256, 2048))) * MIB
 REPOSITORY = "library/big"
 
 
