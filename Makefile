@@ -15,7 +15,7 @@ run: $(VENV)/ready-to-run ## Start Cove; options go in ARGS="--port 8080"
 	@exec $(VENV)/bin/cove serve $(ARGS)
 
 test: check ## Check the code and run the quick tests
-	$(VENV)/bin/pytest -q -n 2 -m "not slow and not servers and not clients and not conformance and not cluster and not release"
+	$(VENV)/bin/pytest -q -n 4 --dist worksteal -m "not slow and not servers and not clients and not conformance and not cluster and not release"
 
 screenshots: $(VENV)/ready-to-test ## Take pictures of every page into .screenshots
 	$(VENV)/bin/python -m tests.ui.screens .screenshots
