@@ -16,7 +16,6 @@ from auth.throttle import USUAL, Patience
 from auth.tokens import BadToken, Claims, TokenIssuer
 from storage.clock import now_ms
 from storage.metadata import access_tokens, robots, settings, users
-from storage.metadata.access_tokens import AccessTokenRecord
 from storage.metadata.database import Database, DatabaseBusy, DatabaseFull, DatabaseUnavailable, Transaction
 from storage.metadata.users import UserRecord
 
@@ -134,6 +133,7 @@ class Accounts:
             wait = throttle.wait_ms(tx, credentials.username, address, self._clock(), self._patience)
             failed_before = throttle.has_failures(tx, credentials.username, address)
         if claim.actor and self._checker.is_remembered(claim.key, credentials.password):
+            self._mark_used(claim.actor, address)
             return claim.actor
         if wait > 0:
             raise Throttled(-(-wait // 1000))
@@ -217,9 +217,8 @@ class Accounts:
         if failed_before:
             with self._database.write() as tx:
                 throttle.forget_failures(tx, credentials.username, address)
-        if actor.key:
-            self._mark_used(actor.key)
-        elif actor.user:
+        self._mark_used(actor, address)
+        if actor.user and not actor.key:
             self._note_password(actor.user, credentials.password)
 
     def _note_password(self, user: UserRecord, password: str) -> None:
@@ -232,12 +231,17 @@ class Accounts:
                 with self._database.write() as tx:
                     setup.withdraw(tx)
 
-    def _mark_used(self, key: AccessTokenRecord) -> None:
-        now = self._clock()
+    def _mark_used(self, actor: Actor, address: str) -> None:
+        """When programs come, and robots from where: seldom enough for those that come all the time."""
+        now, used = self._clock(), actor.key or actor.robot
         before = now - _USE_IS_NOTED_EVERY_MS
-        if key.used_at is None or key.used_at < before:
-            with self._database.write(durable=False) as tx:
-                access_tokens.mark_used(tx, key.id, now, before=before)
+        if used is None or (used.used_at is not None and used.used_at >= before):
+            return
+        with self._database.write(durable=False) as tx:
+            if actor.key:
+                access_tokens.mark_used(tx, actor.key.id, now, before=before)
+            elif actor.robot:
+                robots.mark_used(tx, actor.robot.id, now, address, before=before)
 
     def _subject(self, claims: Claims) -> Actor:
         kind, _, number = claims.subject.rpartition(":")

@@ -60,6 +60,9 @@ robots = Table(
     Column("creator_id", Id, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # When it last signed in, as far as that is noted, and from which address.
+    Column("used_at", BigInteger),
+    Column("used_from", Text),
     sqlite_autoincrement=True,
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from storage.metadata.database import insert_row
 from storage.metadata.listings import Field, Listing, fetch
@@ -29,6 +29,8 @@ class RobotRecord:
     creator_id: int
     created_at: int
     updated_at: int
+    used_at: int | None = None
+    used_from: str | None = None
 
     def __repr__(self) -> str:
         return f"RobotRecord(id={self.id}, name={self.name!r})"
@@ -40,6 +42,12 @@ class RobotRecord:
 _COLUMNS = [robots.c[name] for name in RobotRecord.__slots__]
 _BY_NAME = Prepared(select(*_COLUMNS).where(robots.c.name == bindparam("name")))
 _BY_ID = Prepared(select(*_COLUMNS).where(robots.c.id == bindparam("id")))
+_USED = (
+    update(robots)
+    .where(robots.c.id == bindparam("robot"))
+    .where(or_(robots.c.used_at.is_(None), robots.c.used_at < bindparam("before")))
+    .values(used_at=bindparam("now"), used_from=bindparam("address"))
+)
 
 
 def find(tx: Connection, name: str) -> RobotRecord | None:
@@ -60,6 +68,7 @@ _FIELDS = {
     "creation_time": Field(robots.c.created_at, "time"),
     "update_time": Field(robots.c.updated_at, "time"),
     "expires_at": Field(robots.c.expires_at, "time"),
+    "last_used_time": Field(robots.c.used_at, "time"),
 }
 
 
@@ -88,6 +97,11 @@ def change(tx: Connection, robot_id: int, **values: object) -> None:
 def set_secret(tx: Connection, robot_id: int, secret_hash: str, now: int) -> None:
     """Another secret; what was issued for the one before is void."""
     change(tx, robot_id, secret_hash=secret_hash, secret_version=robots.c.secret_version + 1, updated_at=now)
+
+
+def mark_used(tx: Connection, robot_id: int, now: int, address: str, *, before: int) -> None:
+    """Note that a robot has signed in from there, unless it is known to have since the time `before`."""
+    tx.execute(_USED, {"robot": robot_id, "now": now, "address": address, "before": before})
 
 
 def remove(tx: Connection, robot_id: int) -> None:

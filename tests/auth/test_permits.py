@@ -205,6 +205,29 @@ def test_personal_token_stands_for_the_password_and_tells_when_it_was_used(world
     world.refuses("dev", generate_token())
 
 
+@pytest.mark.parametrize("secret", [generate_robot_secret(), "Chosen-secret1"])
+def test_robot_is_noted_when_it_signs_in_and_from_where_but_not_each_time(world: World, secret: str) -> None:
+    robot = world.robot(permit("team", "repository:pull"), secret=secret if len(secret) > 20 else "")
+
+    def noted() -> tuple[int | None, str | None]:
+        with world.database.read() as tx:
+            found = robots.find_by_id(tx, robot.id)
+        assert found
+        return found.used_at, found.used_from
+
+    world.refuses("robot$ci", "Another-secret1")
+    assert noted() == (None, None)
+    first = world.now
+    assert world.sign_in("robot$ci", secret).robot
+    assert noted() == (first, HERE)
+    world.now += 1000
+    world.accounts.sign_in(Credentials("robot$ci", secret), "192.0.2.2")
+    assert noted() == (first, HERE)
+    world.now += 5 * 60 * 1000
+    world.accounts.sign_in(Credentials("robot$ci", secret), "192.0.2.2")
+    assert noted() == (world.now, "192.0.2.2")
+
+
 def test_personal_token_is_bounded_by_the_account_and_by_itself(world: World) -> None:
     secret = generate_token()
     world.token(world.dev, secret, permit("*", "repository:pull", "robot:create"))

@@ -61,6 +61,18 @@ def test_robot_does_what_it_was_given_and_its_secret_is_shown_once(registry: Reg
     assert secret not in listed
 
 
+def test_robot_tells_when_and_from_where_it_was_used_last(registry: Registry, browsers: Browsers) -> None:
+    pat = browsers("pat")
+    name, secret = make(pat, TEAM, "used", access=PULL)
+    robot = f"{TEAM}/{number(registry, 'team+used')}"
+    assert "It has not signed in yet." in pat.get(robot).text
+    with registry.client(name, secret) as client:
+        assert client.get("/v2/team/app/manifests/1.0").status_code == 200
+    assert "Last used from 127.0.0.1" in pat.get(robot).text
+    listed = pat.get(f"{TEAM}?sort=-last_used_time").text
+    assert re.search(r"robot\$team\+used</a>.*?<code>127\.0\.0\.1</code>", listed, re.DOTALL)
+
+
 def test_file_for_docker_holds_the_name_and_the_secret(registry: Registry, browsers: Browsers) -> None:
     made = browsers("pat").send_form(f"{TEAM}/new", name="file", days="30", access=PULL)
     [encoded] = re.findall(r'href="data:application/json;base64,([^"]+)"', made.text)

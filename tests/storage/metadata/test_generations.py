@@ -19,7 +19,7 @@ ROWS = [
     "INSERT INTO user_groups VALUES (1, 'crew', 1, '', '')",
     "INSERT INTO group_members VALUES (1, 1)",
     "INSERT INTO members (id, project_id, user_id, role) VALUES (1, 1, 1, 1)",
-    "INSERT INTO robots VALUES (1, 1, 'ci', '', 'hash', 1, -1, NULL, 0, '[]', 'user', 1, 1, 1)",
+    "INSERT INTO robots VALUES (1, 1, 'ci', '', 'hash', 1, -1, NULL, 0, '[]', 'user', 1, 1, 1, NULL, NULL)",
     "INSERT INTO access_tokens VALUES (1, 1, 'laptop', 'hash', NULL, 1, NULL, NULL)",
     "INSERT INTO repositories (id, project_id, name, created_at) VALUES (1, 1, 'team/app', 1), (2, 2, 'other/app', 1)",
     "INSERT INTO blobs (id, digest, size, location, created_at) VALUES (1, 'sha256:1', 1, 'a', 1), (2, 'x', 1, 'b', 1)",
@@ -37,6 +37,7 @@ TEXTS = {"name", "digest", "media_type", "content", "location", "damage", "permi
 PASSING = [
     "UPDATE projects SET used_bytes = 7, quota_bytes = 9",
     "UPDATE users SET password_hash = 'renewed'",
+    "UPDATE robots SET used_at = 9, used_from = '192.0.2.1'",
     "UPDATE users SET name = name",
     "UPDATE repository_blobs SET leased_at = 9",
     "UPDATE blobs SET checked_at = 9, unlinked_at = 9, damage = NULL",
