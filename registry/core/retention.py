@@ -22,8 +22,8 @@ from storage.metadata.executions import ExecutionRecord, TaskRecord
 from storage.metadata.listings import Listing
 from storage.metadata.retention_policies import PolicyRecord
 
-DRY_RUN, REPOSITORY, DELETED = "dry_run", "repository", "deleted"
-"""What runs and their tasks tell; of a dry run `deleted` is what would be."""
+DRY_RUN, REPOSITORY, DELETED, FREED = "dry_run", "repository", "deleted", "freed_bytes"
+"""What runs and their tasks tell; of a dry run `deleted` is what would be, and it alone tells what that would free."""
 _TOLD = 1000  # of what a run has deleted
 SETTING = "retention_id"
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from auth.access import Actor
-from registry.core.artifact_changes import remove
+from registry.core.artifact_changes import doomed, remove
 from registry.core.executions import Run
 from registry.core.repositories import Repository
-from registry.core.retention import DELETED, DRY_RUN, REPOSITORY, Policy
+from registry.core.retention import DELETED, DRY_RUN, FREED, REPOSITORY, Policy
 from registry.core.retention_rules import Candidate, kept
 from registry.errors import StillReferenced, TagImmutable
 from registry.oci.names import RepositoryName
 from storage.clock import now_ms
-from storage.metadata import artifacts, projects, repositories, retention_policies
+from storage.metadata import artifacts, projects, repositories, retention_policies, spaces
 from storage.metadata.artifacts import ArtifactRecord, TagDates
 from storage.metadata.database import Database, Transaction
 from storage.metadata.listings import Listing
@@ -19,6 +19,7 @@ from storage.metadata.projects import ProjectRecord
 
 RETENTION_USER = Actor(display="retention")
 _BATCH = 500
+_COUNTED = 5000  # artifacts that would go whose blobs are looked at
 
 
 class Retaining:
@@ -45,6 +46,16 @@ class Retaining:
         staying = kept(Policy.read(policy.policy).rules, str(name), found, now)
         run.attributes["total"] = len(found)
         run.attributes["retained"] = len(found) - sum(self._settle(run, project, name, found, staying))
+        if run.parameters.get(DRY_RUN):
+            run.attributes[FREED] = self._freed(row.id, [each for each in found if each.manifest_id not in staying])
+
+    def _freed(self, repository_id: int, leaving: Sequence[Candidate]) -> int | None:
+        """Bytes of the blobs that nothing else has; None where too many would have to be looked at."""
+        if len(leaving) > _COUNTED:
+            return None
+        with self._database.read() as tx:
+            going = doomed(tx, repository_id, {each.manifest_id: each.digest for each in leaving})
+            return spaces.size_only_of(tx, repository_id, going)
 
     def _settle(
         self, run: Run, project: ProjectRecord, name: RepositoryName, found: Sequence[Candidate], staying: set[int]

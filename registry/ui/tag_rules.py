@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from registry.core.immutability import ImmutableRules
 from registry.core.immutability import Rule as ImmutableRule
-from registry.core.retention import DRY_RUN, Policy, Retention, StoredPolicy
+from registry.core.retention import DELETED, DRY_RUN, FREED, Policy, Retention, StoredPolicy
 from registry.core.retention_rules import TEMPLATES, Rule
 from registry.core.schedules import CUSTOM, NONE, Timing
 from registry.core.selectors import REPOSITORY, Selector
@@ -35,7 +35,9 @@ _RUNS, _TOLD = 5, 200
 
 @dataclass(frozen=True, slots=True)
 class ShownTask:
-    """What a run found in one repository: `goes` are the first of the names that go, of `count` in all."""
+    """What a run found in one repository: `goes` are the first of the names that go, of `count` in all; `freed` are the
+    bytes that a preview counted.
+    """
 
     record: TaskRecord
     repository: str
@@ -43,6 +45,7 @@ class ShownTask:
     retained: int
     goes: Sequence[str]
     count: int
+    freed: int | None
 
 
 class TagRuleScreens:
@@ -134,11 +137,13 @@ class TagRuleScreens:
         policy_id, number = self._known(call).id, call.number("execution_id")
         run = self._retention.run(policy_id, number)
         found, total = self._retention.tasks(policy_id, number, Listing(size=_TOLD, sort=("id",)))
+        tasks = [_shown_task(task) for task in found]
         return self._pages.show(
             call,
             "retention_run.html",
             run=_shown_run(run),
-            tasks=[_shown_task(task) for task in found],
+            tasks=tasks,
+            freed=sum(task.freed or 0 for task in tasks),
             total=total,
             statuses=STATUSES,
         )
@@ -242,6 +247,13 @@ def _shown_run(run: ExecutionRecord) -> ShownRun:
 
 def _shown_task(task: TaskRecord) -> ShownTask:
     told = msgspec.json.decode(task.attributes, type=dict[str, Any])
-    goes = told.get("deleted", [])
-    name = told["repository"]
-    return ShownTask(task, name, told.get("total", 0), told.get("retained", 0), goes[:_TOLD], len(goes))
+    goes = told.get(DELETED, [])
+    return ShownTask(
+        task,
+        told["repository"],
+        told.get("total", 0),
+        told.get("retained", 0),
+        goes[:_TOLD],
+        len(goes),
+        told.get(FREED),
+    )

@@ -54,17 +54,20 @@ def test_immutable_tag_stays_until_its_rule_is_off(registry: Registry, browsers:
 def test_preview_tells_what_would_go_and_the_run_deletes_just_that(registry: Registry, browsers: Browsers) -> None:
     dev = browsers("dev")
     for tag in ("old", "new"):
-        registry.push_image("team/kept", tag, layer=tag.encode())
+        registry.push_image("team/kept", tag, layer=f"the layer of {tag}".encode())
     assert dev.send_form(RULES, f"{RULES}/retention", **NEWEST).status_code == 303
     assert "the last 1 that were pushed" in dev.get(RULES).text
     preview = ended(dev, dev.send_form(RULES, f"{RULES}/runs", dry_run="1").headers["location"])
     assert "Would go" in preview
     assert '<span class="badge">old</span>' in preview
     assert '<span class="badge">new</span>' not in preview
+    assert "At least 16 B would be freed" in preview
     tags = registry.client("admin").get("/v2/team/kept/tags/list").json()["tags"]
     assert tags == ["new", "old"]
     assert "Delete what no rule keeps in team?" in dev.get(f"{RULES}/follow").text
-    assert '<span class="badge">old</span>' in ended(dev, dev.send_form(RULES, f"{RULES}/runs").headers["location"])
+    run = ended(dev, dev.send_form(RULES, f"{RULES}/runs").headers["location"])
+    assert '<span class="badge">old</span>' in run
+    assert "freed" not in run
     assert registry.client("admin").get("/v2/team/kept/tags/list").json()["tags"] == ["new"]
     remove_all(dev)
 
