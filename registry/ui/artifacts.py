@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from registry.core.additions import Additions
-from registry.core.insides import Insides
+from registry.core.insides import SHARING, Insides
 from registry.core.repositories import Repository
 from registry.errors import NotFound
 from registry.oci.artifacts import CHART, COSIGN_SIGNATURE, IMAGE, NOTATION_SIGNATURE, SBOM, accessory_kind
@@ -62,6 +62,8 @@ class ArtifactScreens:
             ],
             parents=inside.parents,
             elsewhere=inside.elsewhere,
+            sharing=inside.sharing,
+            most=SHARING,
             verify=_verification(image, record.digest, inside.artifact.accessories),
             chart=self._chart(call, repository, reference) if record.kind == CHART else {},
             manifest=_indented(inside.manifest),

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Integer, LargeBinary, Text, bindparam, select
+from sqlalchemy import Connection, Integer, LargeBinary, Text, bindparam, func, select, true
 
 from storage.metadata.database import upsert
-from storage.metadata.tables import blobs, layer_indexes, repository_blobs
+from storage.metadata.sights import Sight
+from storage.metadata.tables import blobs, layer_indexes, repositories, repository_blobs
 
 _BATCH = 500  # SQLite before 3.32 takes 999 variables a statement
 
@@ -35,6 +36,25 @@ def find_many(tx: Connection, repository_id: int, digests: Sequence[str]) -> dic
         for row in tx.execute(chosen.where(blobs.c.digest.in_(digests[start : start + _BATCH])))
     )
     return {record.digest: record for record in found}
+
+
+def count_sharing(
+    tx: Connection, sight: Sight, repository_id: int, digests: Sequence[str], *, count: int
+) -> dict[str, int]:
+    """How many other repositories within the sight have each of the layers, up to `count`."""
+    seen = sight.projects()
+    others = (
+        select(repository_blobs.c.repository_id)
+        .join(repositories, repositories.c.id == repository_blobs.c.repository_id)
+        .where(repository_blobs.c.blob_id == blobs.c.id, repository_blobs.c.repository_id != repository_id)
+        .where(true() if sight.everything else repositories.c.project_id.in_(seen))
+        .limit(count)
+        .correlate(blobs)
+        .subquery()
+    )
+    sharing = select(func.count()).select_from(others).scalar_subquery()
+    rows = tx.execute(select(blobs.c.digest, sharing).where(blobs.c.digest.in_(digests[:_BATCH])))
+    return {digest: number for digest, number in rows if number}
 
 
 def contents(tx: Connection, digests: Sequence[str]) -> Iterator[bytes | None]:

@@ -101,6 +101,25 @@ def test_artifact_of_a_private_project_is_for_its_members(browsers: Browsers, im
         assert browsers(None).get(f"/ui/r/team/inside/-/artifacts/{address}").status_code == 303
 
 
+def test_layer_tells_how_many_other_repositories_have_it_that_the_reader_may_see(
+    registry: Registry, browsers: Browsers
+) -> None:
+    def told(name: str) -> str:
+        page = browsers(name).get("/ui/r/team/shared/-/artifacts/1").text
+        assert "Layers" in page
+        return page.partition("also in ")[2].partition("<")[0]
+
+    registry.push_image("team/shared", "1", b"what several have")
+    assert told("gus") == ""
+    registry.push_image("other/shared", "1", b"what several have")
+    assert told("gus") == ""
+    assert told("admin") == "1 repository"
+    for name in ("team/beside", "open/beside"):
+        registry.push_image(name, "1", b"what several have")
+    assert told("gus") == "2 repositories"
+    assert told("admin") == "3 repositories"
+
+
 def test_tags_are_listed_each_by_itself_with_filter_order_and_page_in_the_address(
     registry: Registry, browsers: Browsers
 ) -> None:
