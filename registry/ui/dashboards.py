@@ -58,8 +58,7 @@ class DashboardScreens:
 
     def get(self, call: Call) -> Response:
         statistics = self._overviews.statistics(call.actor)
-        projects, _ = self._projects.page(call.actor, Listing(size=_LOOKED_AT))
-        held = sorted(projects, key=lambda each: each.project.used_bytes, reverse=True)[:_LARGEST]
+        projects, _ = self._projects.page(call.actor, Listing(sort=("-used_bytes",), size=_LOOKED_AT))
         volumes, samples = self._overviews.volumes(), self._days.disk()
         pulled, _ = self._repositories.page(call.actor, Listing(sort=("-pull_count",), size=_PULLED))
         return self._pages.show(
@@ -69,7 +68,7 @@ class DashboardScreens:
             repositories=statistics.private.repositories + statistics.public.repositories,
             used=statistics.used_bytes or sum(each.project.used_bytes for each in projects),
             free=volumes[0][1] if volumes else None,
-            held=[each.project for each in held if each.project.used_bytes],
+            held=[each.project for each in projects[:_LARGEST] if each.project.used_bytes],
             first=projects[0].project.name if projects else "library",
             counts=self._days.counts(call.actor),
             samples=samples,

@@ -37,7 +37,8 @@ class Shown(Generic[Item]):
     @property
     def counted(self) -> str:
         """How many there are, or at least are."""
-        return count_text(self.total) + ("+" if self.total == self.first - 1 + MOST else "")
+        most = self.first - 1 + MOST
+        return count_text(min(self.total, most)) + ("+" if self.total > most else "")
 
     @property
     def pages(self) -> int:
@@ -62,7 +63,7 @@ def listing_of(call: Call, *more: Filter, contains: str = "name", sort: Sequence
     text = call.query("q") or ""
     filters = (Filter(contains, "contains", (text,)),) if text else ()
     wanted = call.query("sort")
-    return Listing((*filters, *more), (wanted,) if wanted else tuple(sort), _page(call), SIZE, MOST)
+    return Listing((*filters, *more), (wanted,) if wanted else tuple(sort), _page(call), SIZE, MOST + 1)
 
 
 def shown(call: Call, found: tuple[Sequence[Item], int], *names: str) -> Shown[Item]:

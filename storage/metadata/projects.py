@@ -107,6 +107,7 @@ _FIELDS = {
     "public": Field(projects.c.is_public, "flag"),
     "owner": Field(users.c.name),
     "owner_id": Field(projects.c.owner_id, "number"),
+    "used_bytes": Field(projects.c.used_bytes, "number"),
     "creation_time": Field(projects.c.created_at, "time"),
     "update_time": Field(projects.c.updated_at, "time"),
 }

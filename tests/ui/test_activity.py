@@ -101,3 +101,5 @@ def test_long_list_is_counted_no_further_than_it_is_looked_at(
     assert "60 of 60</span>" in pages[2]
     assert 'rel="next"' in pages[1]
     assert 'rel="next"' not in pages[2]
+    monkeypatch.setattr(lists, "MOST", 60)
+    assert "25 of 60</span>" in browsers("admin").get("/ui/activity?who=often").text

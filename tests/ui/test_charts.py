@@ -1,11 +1,15 @@
 """Pictures of numbers."""
 
+import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 import pytest
 
+from registry.ui import dashboards
 from registry.ui.charts import bars, sparkline, stacked
+from tests.http.serving import Registry
 from tests.ui.conftest import Browsers
 
 Chart = Callable[[list[float], str, str], str]
@@ -50,3 +54,13 @@ def test_dashboard_and_project_show_pictures_with_their_numbers_as_a_table(brows
         assert "<summary>As a table</summary>" in page
     assert "Not enough data for a forecast: 0 of 7 days." in dashboard
     assert "forecast" not in browsers("gus").get("/ui/").text
+
+
+def test_dashboard_shows_the_largest_projects_however_many_there_are(
+    registry: Registry, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.projects.create("whale")
+    registry.push_image("whale/large", "1", os.urandom(1 << 20))
+    monkeypatch.setattr(dashboards, "_LOOKED_AT", 1)
+    stored = browsers("admin").get("/ui/").text.partition("Storage by project")[2].partition("</section>")[0]
+    assert re.findall(r'href="/ui/projects/([a-z]+)"', stored) == ["whale"]
