@@ -11,7 +11,8 @@ would give now follows from these, each of which has a test:
 * The records are the same: answers are kept for one generation of what pulls see (`storage.metadata.generations`). That
   is asked for before the ordinary path begins, so an answer that a change has overtaken is of an old one already.
 * The time is the same as far as it matters: an answer is good until its token expires, and for `AGE_SECONDS` at most,
-  after which the ordinary path looks at what is in no record: keys that lapse, files that are gone. That a blob is
+  after which the ordinary path looks at what is in no record: keys that lapse, files that are gone. When the clock is
+  put back, an answer is good for no time before it was made, or it would be for as long as that. That a blob is
   there is a promise as well (I3 in `registry.core.cleaning`): it is repeated as long as the ordinary path would make it
   without renewing a lease. Whoever pushes an image of six blobs again asks so six times, and that took six hops to a
   thread and twelve statements.
@@ -58,6 +59,7 @@ class _Kept:
     status_line: bytes
     fields: bytes
     body: bytes
+    good_since: float
     good_until: float
     repeated: Repeated
     size: int
@@ -119,7 +121,7 @@ class HotPath:
         if generation is None or generation != self._kept_generation:
             return None
         kept = self._kept.get(self._key(head, peer))
-        if kept is None or now >= kept.good_until:
+        if kept is None or not kept.good_since <= now < kept.good_until:
             return None
         request_id = new_request_id()
         self._given.append((kept.repeated, request_id))
@@ -176,13 +178,15 @@ class HotPath:
             return
         if generation != self._kept_generation and not self._begin(generation):
             return
+        now = self._clock()
         fields = _lines(field for field in recording.fields if field[0] != b"x-request-id") + b"x-request-id: "
         body = b"" if scope["method"] == "HEAD" else recording.body
         kept = _Kept(
             status_line=f"HTTP/1.1 {recording.status} {HTTPStatus(recording.status).phrase}\r\n".encode(),
             fields=fields,
             body=body,
-            good_until=min(scope[GOOD_UNTIL], self._clock() + AGE_SECONDS),
+            good_since=now,
+            good_until=min(scope[GOOD_UNTIL], now + AGE_SECONDS),
             repeated=self._app.repeated(scope, recording.status, len(recording.body)),
             size=len(fields) + len(body) + OVERHEAD_BYTES,
         )

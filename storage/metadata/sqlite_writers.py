@@ -15,7 +15,8 @@ after the gap. SQLite undoes a transaction whose sync has failed, and writes the
 Within a group:
 
 * A member sees what the ones before it have done. It is told that it succeeded only when they have, too.
-* What a member raises undoes its own savepoint alone.
+* What a member raises undoes its own savepoint alone, and is told when the group is committed: it may come of what the
+  ones before it have done, as the 404 for a tag that one of them removed. When that is undone, it is their error.
 * One that need not be durable joins a group, since it would wait as long for its turn; it never begins one.
 * Other processes see a single writer, who holds the file for as long as its members take; the last one commits before
   they get theirs.
@@ -108,13 +109,14 @@ class Writers:
         """End what a member has done, and the group with it, unless somebody goes on; return when it is committed."""
         if error or not is_first:
             self._end_member(group, error, is_first=is_first)
+        answers = error is None or isinstance(error, Exception)  # or the thread or the process ends
         if self._is_left_open(group):
-            if error is None and group.settled:
+            if answers and group.settled:
                 group.settled.wait()
         else:
             self._commit()
             self._turns.end()
-        if error is None:
+        if answers:
             group.must_be_committed()
 
     def _is_left_open(self, group: _Group) -> bool:

@@ -578,6 +578,13 @@ def test_answer_is_made_anew_after_a_while() -> None:
     assert world.ask_apart(3, 3) == 1
 
 
+def test_answer_is_made_anew_when_the_clock_is_put_back() -> None:
+    world = World()
+    assert world.ask_apart(3, 3) == 1
+    world.now -= 86_400
+    assert world.ask_apart(3, 3) == 1
+
+
 def test_answer_is_good_for_one_generation() -> None:
     world = World()
     assert world.ask_apart(3, 3) == 1

@@ -70,6 +70,7 @@ def test_what_many_see_of_one_tag_can_have_happened_in_some_order(
     record_property("operations on one tag", operations)
 
 
+@pytest.mark.timeout(some(120, 900))
 def test_tag_always_leads_to_a_whole_image_while_it_is_pushed_moved_and_deleted(serve: Start) -> None:
     server, stop = two(serve), threading.Event()
 

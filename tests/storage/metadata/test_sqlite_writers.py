@@ -121,6 +121,26 @@ def test_error_of_one_undoes_what_that_one_did_and_nothing_else(queue: Queue) ->
     assert (queue.commits, names(queue.database)) == (1, ["first", "second"])
 
 
+def test_error_is_not_told_before_that_is_durable_which_it_may_have_come_of(queue: Queue) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(list(queue.ended))
+
+    queue.run(adding("first"), [failing, queue.at_commit(look)])
+    assert seen == [[]]
+    assert isinstance(queue.errors["0"], ZeroDivisionError)
+
+
+def test_error_that_may_have_come_of_what_is_undone_is_the_error_of_that(queue: Queue) -> None:
+    def undo_all(tx: Transaction) -> None:
+        driver_of(tx).execute("ROLLBACK")
+        raise KeyError
+
+    queue.run(adding("first"), [failing, undo_all])
+    assert {name: type(error) for name, error in queue.errors.items()} == dict.fromkeys(("first", "0", "1"), KeyError)
+
+
 def test_error_of_the_first_leaves_the_others_a_transaction_of_their_own(queue: Queue) -> None:
     queue.run(failing, [adding("second"), adding("third")])
     assert {name: type(error) for name, error in queue.errors.items()} == {"first": ZeroDivisionError}
