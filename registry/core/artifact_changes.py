@@ -112,6 +112,18 @@ class ArtifactChanges:
             tags.remove(tx, record.repository_id, name, self._clock(), user_name=actor.name or None)
             _record(tx, actor, repository, "delete", tag=name)
 
+    def untag_all(self, actor: Actor, repository: Repository, names: Sequence[str]) -> int:
+        """Remove several tags or none, and tell how many were there; their artifacts stay. Raises `NameUnknown`,
+        `TagImmutable`.
+        """
+        with self._database.write() as tx:
+            row, now = repositories.must_exist(tx, repository), self._clock()
+            must_be_removable(tx, row, names)
+            gone = [name for name in names if tags.remove(tx, row.id, name, now, user_name=actor.name or None)]
+            for name in gone:
+                _record(tx, actor, repository, "delete", tag=name)
+        return len(gone)
+
 
 def remove(tx: Transaction, actor: Actor, repository: Repository, record: ArtifactRecord, now: int) -> None:
     """Raises `TagImmutable`, and `StillReferenced` for the child of an index."""

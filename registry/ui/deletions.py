@@ -65,6 +65,26 @@ class DeletionScreens:
         undo = Undo(f"{address_of(repository)}/-/restore", {"tag": tag, "digest": artifact.record.digest})
         return self._pages.go(call, address_of(repository), marked("%(name)s was deleted."), name=tag, undo=undo)
 
+    def ask_tags(self, call: Call) -> Response:
+        return self._asked_tags(call, "")
+
+    def delete_tags(self, call: Call) -> Response:
+        """Several at once; their artifacts stay."""
+        repository, names = repository_of(call), _chosen_tags(call)
+        try:
+            count = self._changes.untag_all(call.actor, repository, names)
+        except TagImmutable:
+            return self._asked_tags(call, marked("A rule of the project keeps some of these tags."))
+        address = f"{address_of(repository)}?view=tag"
+        note = marked("%(name)s was deleted.") if len(names) == 1 else marked("%(name)s tags were deleted.")
+        return self._pages.go(call, address, note, name=names[0] if len(names) == 1 else count)
+
+    def _asked_tags(self, call: Call, error: str) -> Response:
+        repository, names = repository_of(call), _chosen_tags(call)
+        return self._pages.show(
+            call, "delete_tags.html", 422 if error else 200, repository=repository, names=names, error=error
+        )
+
     def _asked_artifacts(self, call: Call, error: str) -> Response:
         repository, digests = repository_of(call), _chosen(call)
         going = self._deletions.preview(repository, digests)
@@ -138,6 +158,14 @@ class RestoringScreens:
             keep_ms=self._deletions.keep_ms,
             error=error,
         )
+
+
+def _chosen_tags(call: Call) -> Sequence[str]:
+    """Raises `BadQuery`, `TagInvalid`."""
+    texts = dict.fromkeys(call.all("tag"))
+    if not 0 < len(texts) <= CHOSEN_LIMIT:
+        raise BadQuery(f"choose 1 to {CHOSEN_LIMIT} tags")
+    return [parse_tag(text) for text in texts]
 
 
 def _chosen(call: Call) -> Sequence[Digest]:

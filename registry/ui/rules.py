@@ -200,7 +200,7 @@ def _webhooks(to: Screens, webhooks: str) -> list[Rule]:
 def _repositories(to: Screens) -> list[Rule]:
     repository = "/r/{project_name}/{repository:path}"
     artifact, tag = f"{repository}/-/artifacts/{{reference}}", f"{repository}/-/tags/{{tag}}"
-    several = f"{repository}/-/delete-artifacts"
+    several, several_tags = f"{repository}/-/delete-artifacts", f"{repository}/-/delete-tags"
     may_restore = InProject("repository:push")
     return [
         on("GET", f"{repository}/-/delete", to.repositories.ask_delete, needs=InProject("repository:delete")),
@@ -213,12 +213,9 @@ def _repositories(to: Screens) -> list[Rule]:
             needs=InProject("repository:update"),
         ),
         on("GET", several, to.deletions.ask_artifacts, needs=InProject("artifact:delete")),
-        on(
-            "POST",
-            f"{repository}/-/delete-artifacts",
-            to.deletions.delete_artifacts,
-            needs=InProject("artifact:delete"),
-        ),
+        on("POST", several, to.deletions.delete_artifacts, needs=InProject("artifact:delete")),
+        on("GET", several_tags, to.deletions.ask_tags, needs=InProject("tag:delete")),
+        on("POST", several_tags, to.deletions.delete_tags, needs=InProject("tag:delete")),
         on("GET", f"{repository}/-/deleted", to.restoring.index, needs=may_restore),
         on("POST", f"{repository}/-/restore", to.restoring.restore, needs=may_restore),
         on("GET", f"{tag}/delete", to.deletions.ask_tag, needs=InProject("tag:delete")),

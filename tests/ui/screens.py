@@ -77,6 +77,7 @@ SCREENS = {
     "by-tag": "/ui/r/team/app?view=tag",
     "artifact": "/ui/r/team/app/-/artifacts/1.0",
     "delete-artifacts": f"/ui/r/team/app/-/delete-artifacts?digest={_IMAGE}",
+    "delete-tags": "/ui/r/team/app/-/delete-tags?tag=1.0&tag=latest",
     "delete-tag": "/ui/r/team/app/-/tags/1.0/delete",
     "new-tag": "/ui/r/team/app/-/artifacts/1.0/new-tag",
     "history": "/ui/r/team/app/-/tags/1.0/history",
@@ -170,14 +171,18 @@ def add_tokens(admin: httpx.Client) -> None:
 
 
 def add_robots(admin: httpx.Client) -> int:
-    """One of a project that is disabled, and one of the system that ends soon; the number of a third."""
+    """One of a project that is disabled, and one of the system that ends soon; the number of a third, in use."""
     access = [{"resource": "repository", "action": action} for action in ("pull", "push", "list")]
     ci = {"kind": "project", "namespace": "team", "access": access}
     everywhere = {"kind": "project", "namespace": "*", "access": access[:1]}
     made(admin, "robots", {"name": "mirror", "level": "system", "duration": -1, "permissions": [everywhere]})
     of_project = {"level": "project", "permissions": [ci]}
     made(admin, "robots", of_project | {"name": "old-deployment", "duration": 5, "disable": True})
-    return made(admin, "robots", of_project | {"name": "ci", "duration": 90, "description": "Builds and pushes"})
+    used = of_project | {"name": "ci", "duration": 90, "description": "Builds and pushes"}
+    told = admin.post("/api/v2.0/robots", json=used).json()
+    assert httpx.get(f"{admin.base_url}/v2/", auth=(told["name"], told["secret"])).status_code == 200
+    number: int = told["id"]
+    return number
 
 
 def add_rules(admin: httpx.Client) -> dict[str, int]:

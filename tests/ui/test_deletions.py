@@ -46,6 +46,7 @@ def pages(registry: Registry) -> dict[str, set[str]]:
     return {
         f"{base}/delete-artifacts?digest={digest}": {"admin", "pat", "mia"},
         f"{base}/tags/1/delete": {"admin", "pat", "mia"},
+        f"{base}/delete-tags?tag=1": {"admin", "pat", "mia"},
         f"{base}/tags/1/history": {"admin", "pat", "mia", "dev"},
         f"{base}/deleted": {"admin", "pat", "mia", "dev"},
         f"{base}/artifacts/1/new-tag": {"admin", "pat", "mia", "dev"},
@@ -184,6 +185,28 @@ def test_tag_moves_only_when_told_to_and_its_history_moves_it_back(registry: Reg
     assert head.headers["docker-content-digest"] == old
 
 
+def test_several_tags_go_at_once_and_their_artifacts_stay(registry: Registry, browsers: Browsers) -> None:
+    digest = registry.push_image("team/few", "a")
+    for tag in ("b", "c"):
+        registry.push_image("team/few", tag)
+    browser, base = browsers("mia"), "/ui/r/team/few/-/delete-tags"
+    listed = browser.get("/ui/r/team/few?view=tag").text
+    assert re.findall(r'name="tag" value="([^"]+)"', listed) == ["c", "b", "a"]
+    assert 'name="tag"' not in browsers("dev").get("/ui/r/team/few?view=tag").text
+    asked = browser.get(f"{base}?tag=a&tag=b").text
+    assert "Delete 2 tags of team/few?" in asked
+    assert re.findall(r'name="tag" value="([^"]+)"', asked) == ["a", "b"]
+    code = re.search(r'name="proof" value="([^"]+)"', asked)
+    assert code
+    sent = {"proof": code[1], "tag": ["a", "b", "gone"]}
+    assert browser.post(base, data=sent).headers["location"] == "/ui/r/team/few?view=tag"
+    assert "2 tags were deleted." in browser.get("/ui/r/team/few?view=tag").text
+    assert tags_of(registry, "team/few") == ["c"]
+    assert registry.client("admin").head(f"/v2/team/few/manifests/{digest}").status_code == 200
+    assert browsers("dev").get(f"{base}?tag=c").status_code == 403
+    assert browser.get(base).status_code == 400
+
+
 def test_tag_that_a_rule_keeps_says_so_before_and_after(registry: Registry, browsers: Browsers) -> None:
     digest = str(registry.push_image("other/kept", "v1"))
     every = {"kind": "doublestar", "pattern": "**"}
@@ -200,6 +223,7 @@ def test_tag_that_a_rule_keeps_says_so_before_and_after(registry: Registry, brow
         assert "It cannot be deleted: a rule of the project keeps" in text
         assert 'class="bad"' not in text
     assert browser.send_form(f"{base}/tags/v1/delete").status_code == 422
+    assert browser.send_form(f"{base}/delete-tags?tag=v1", f"{base}/delete-tags", tag="v1").status_code == 422
     several = f"{base}/delete-artifacts"
     assert browser.send_form(f"{several}?digest={digest}", several, digest=digest).status_code == 422
     registry.push_image("other/kept", "free", b"free")
