@@ -255,3 +255,17 @@ def test_page_is_read_and_its_forms_are_sent_without_scripts(registry: Registry,
         page.get_by_label("Announcement").fill("")
         page.get_by_role("button", name="Availability").click()
         expect(page.locator(".note")).to_contain_text("The settings were saved.")
+
+
+def test_shift_key_chooses_all_rows_between_two(registry: Registry, page: Page) -> None:
+    for number in range(5):
+        registry.push_image("team/ranges", f"t{number}")
+    page.goto(f"{address(registry)}/ui/r/team/ranges?view=tag&sort=natural")
+    boxes = page.get_by_role("checkbox")
+    boxes.nth(1).click()
+    boxes.nth(3).click(modifiers=["Shift"])
+    assert [boxes.nth(number).is_checked() for number in range(5)] == [False, True, True, True, False]
+    boxes.nth(2).click(modifiers=["Shift"])
+    assert [boxes.nth(number).is_checked() for number in range(5)] == [False, True, False, False, False]
+    page.get_by_role("button", name="Delete the chosen tags").click()
+    expect(page.get_by_role("heading", name="Delete 1 tag of team/ranges?")).to_be_visible()

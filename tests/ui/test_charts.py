@@ -61,6 +61,8 @@ def test_dashboard_shows_the_largest_projects_however_many_there_are(
 ) -> None:
     registry.projects.create("whale")
     registry.push_image("whale/large", "1", os.urandom(1 << 20))
+    listed = browsers("admin").get("/ui/projects?sort=-used_bytes").text
+    assert re.findall(r'class="name" href="/ui/projects/([a-z]+)"', listed)[0] == "whale"
     monkeypatch.setattr(dashboards, "_LOOKED_AT", 1)
     stored = browsers("admin").get("/ui/").text.partition("Storage by project")[2].partition("</section>")[0]
     assert re.findall(r'href="/ui/projects/([a-z]+)"', stored) == ["whale"]
