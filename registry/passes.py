@@ -3,7 +3,8 @@
 Who sends a push asks five times in a row for each of its layers whether it may. To look that up takes 0.2 ms of a core,
 this 0.02. That whoever is let in here would be let in by the ordinary way now follows as in `registry.hot`: the records
 are the same as far as they decide, by their generation, which is asked for each time; the time is, by when the
-credentials lapse, and for `AGE_SECONDS` at most. Nobody is refused here, and what is not known is looked up.
+credentials lapse, and for `AGE_SECONDS` at most, not before they were looked up when the clock is put back. Nobody is
+refused here, and what is not known is looked up.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ class Passes:
     def __init__(self, generation: Callable[[], int | None], *, clock: Callable[[], float] = time.time) -> None:
         self._generation = generation
         self._clock = clock
-        self._kept: OrderedDict[_Key, tuple[Pass, float]] = OrderedDict()
+        self._kept: OrderedDict[_Key, tuple[Pass, float, float]] = OrderedDict()
         self._kept_generation: int | None = None
         self._lock = threading.Lock()
 
@@ -47,8 +48,8 @@ class Passes:
         key = action, str(name), hashlib.sha256(credentials.encode(errors="surrogatepass")).digest()
         with self._lock:
             generation = self._begin()
-            kept, good_until = self._kept.get(key, (None, 0.0))
-            if kept and self._clock() < good_until:
+            kept, good_since, good_until = self._kept.get(key, (None, 0.0, 0.0))
+            if kept and good_since <= self._clock() < good_until:
                 self._kept.move_to_end(key)
                 return kept
         entered = look_up()
@@ -71,6 +72,6 @@ class Passes:
             return
         with self._lock:
             if generation is not None and generation == self._kept_generation:
-                self._kept[key] = entered, good_until
+                self._kept[key] = entered, now, good_until
                 if len(self._kept) > MOST:
                     self._kept.popitem(last=False)

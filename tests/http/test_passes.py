@@ -140,6 +140,8 @@ def test_pass_ends_with_its_credentials_and_after_a_while() -> None:
     assert [world.enter(), world.enter()] == [3, 3]
     world.now += 30
     assert world.enter() == 4
+    world.now -= 86_400  # the clock is put back
+    assert world.enter() == 5
 
 
 def test_without_a_generation_or_within_a_quota_everything_is_looked_up() -> None:
