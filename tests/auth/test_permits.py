@@ -205,7 +205,7 @@ def test_personal_token_stands_for_the_password_and_tells_when_it_was_used(world
     world.refuses("dev", generate_token())
 
 
-@pytest.mark.parametrize("secret", [generate_robot_secret(), "Chosen-secret1"])
+@pytest.mark.parametrize("secret", [generate_robot_secret(), "Chosen-secret1"], ids=["made", "chosen"])
 def test_robot_is_noted_when_it_signs_in_and_from_where_but_not_each_time(world: World, secret: str) -> None:
     robot = world.robot(permit("team", "repository:pull"), secret=secret if len(secret) > 20 else "")
 
