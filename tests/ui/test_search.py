@@ -60,6 +60,6 @@ def test_what_clients_print_leads_to_the_artifact(registry: Registry, browsers: 
     assert (response.status_code, response.headers["location"]) == (303, "/ui/r/team/app/-/artifacts/1.0")
 
 
-@pytest.mark.parametrize("text", ["%", "_", "a\0b", ":", "@", "a:" * 300, "/", "sha256:", "'--"])
+@pytest.mark.parametrize("text", ["%", "_", "a\0zz", ":", "@", "a:" * 300, "/", "sha256:", "'--"])
 def test_odd_text_finds_nothing_and_breaks_nothing(browsers: Browsers, text: str) -> None:
     assert found(browsers, "admin", text) == []
