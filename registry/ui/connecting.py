@@ -21,7 +21,7 @@ class ConnectScreens:
         base = self._pages.base(call.request)
         shown = clients(base, call.actor.name or "USER")
         chosen = next((each for each in shown if each.key == call.query("client")), shown[0])
-        return self._pages.show(call, "connect.html", clients=shown, chosen=chosen, base=base, tried=TRIED_BYTES)
+        return self._pages.show(call, "connect.html", clients=shown, chosen=chosen, tried=TRIED_BYTES)
 
     async def measure(self, call: Call) -> Response:
         """How many bytes of a body arrived; no more are taken than are sent to find out."""

@@ -27,6 +27,7 @@ from registry.ui.assets import Assets
 from registry.ui.languages import LANGUAGES, MARKED, language_of, translations
 from registry.ui.markdown import rendered
 from registry.ui.places import ADMIN_MENU, MENU, Page
+from registry.ui.snippets import pushes
 from registry.web import PAGES, Call, is_page
 from storage.metadata.users import UserRecord
 
@@ -90,7 +91,8 @@ class Pages:
     def show(self, call: Call, template: str, status: int = 200, **values: object) -> Response:
         """A page. Its template gets the values, what every page has, and what it was left to tell the reader."""
         request = call.request
-        common = {"place": call.place, "query": request.query_params, "host": self.host(request)}
+        base, host = self.base(request), self.host(request)
+        common = {"place": call.place, "query": request.query_params, "base": base, "host": host}
         return self._rendered(request, template, status, self._reader(call.actor) | common | values)
 
     def unchanged(self, call: Call, marker: str) -> Response | None:
@@ -244,7 +246,7 @@ def _environment(language: str) -> "Environment":
     made.filters.update(texts.FILTERS)
     made.filters["markdown"] = lambda text: Markup(rendered(text))  # noqa: S704 -- sanitised
     made.tests["paintable"] = texts.is_paintable
-    made.globals.update(bars=charts.bars, sparkline=charts.sparkline, stacked=charts.stacked)
+    made.globals.update(bars=charts.bars, sparkline=charts.sparkline, stacked=charts.stacked, pushes=pushes)
     return made
 
 

@@ -28,6 +28,15 @@ class Client:
     pieces: Sequence[Piece]
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """To push something; each of its steps is a marked sentence and a command. `key` is that of its client."""
+
+    key: str
+    name: str
+    steps: Sequence[tuple[str, str]]
+
+
 _LOCAL = ("localhost", "127.", "[::1]")
 _RESTART = marked("Restart it afterwards.")
 _OWN_CA = marked("Only for a certificate of an authority of your own: put that authority's certificate there.")
@@ -36,7 +45,7 @@ _OWN_CA = marked("Only for a certificate of an authority of your own: put that a
 def clients(base: str, account: str) -> list[Client]:
     """Those of the registry at `scheme://host`; `account` is the name to sign in with."""
     scheme, _, host = base.partition("://")
-    plain, certs = scheme == "http", f"/etc/containerd/certs.d/{host}"
+    plain, option, certs = scheme == "http", _plain_option(scheme), f"/etc/containerd/certs.d/{host}"
     return [
         Client("docker", "Docker", [*_docker(host, plain=plain), *_login("docker login", host, account)]),
         Client("podman", "Podman", [*_containers(host, plain=plain), *_login("podman login", host, account)]),
@@ -45,11 +54,46 @@ def clients(base: str, account: str) -> list[Client]:
         Client("kind", "kind", _kind(base, certs, plain=plain)),
         Client("kubernetes", "Kubernetes", [Piece(_secret(host, account))]),
         Client("buildkit", "BuildKit", _buildkit(host, plain=plain)),
-        Client("helm", "Helm", [Piece(_helm(host, account, " --plain-http" if plain else ""))]),
+        Client("helm", "Helm", [Piece(_helm(host, account, option))]),
         Client("skopeo", "Skopeo", [Piece(_skopeo(host, account, plain=plain))]),
         Client("crane", "crane", [Piece(_crane(host, account, " --insecure" if plain else ""))]),
-        Client("oras", "ORAS", [Piece(_oras(host, account, " --plain-http" if plain else ""))]),
+        Client("oras", "ORAS", [Piece(_oras(host, account, option))]),
     ]
+
+
+def pushes(base: str, name: str) -> list[Way]:
+    """Ways to push to the registry at `scheme://host` what has the name `project/…/name:tag`."""
+    scheme, _, host = base.partition("://")
+    image, option = f"{host}/{name}", _plain_option(scheme)
+    folder, _, last = image.rpartition("/")
+    chart = f"{last.partition(':')[0]}-1.0.0.tgz"
+    sign_in, push = marked("Sign in"), marked("Push it")
+    build = (marked("Build and push it"), f"docker buildx build --tag {image} --push .")
+    untrusted = " --tls-verify=false" if option else ""
+    return [
+        Way("docker", "Docker", _tagged("docker", host, image)),
+        Way("podman", "Podman", _tagged("podman", host, image, untrusted)),
+        Way("buildkit", "Buildx", [(sign_in, f"docker login {host}"), build]),
+        Way(
+            "helm",
+            "Helm",
+            [(sign_in, f"helm registry login{option} {host}"), (push, _helm_push(option, chart, folder))],
+        ),
+        Way("oras", "ORAS", [(sign_in, f"oras login{option} {host}"), (push, _oras_push(option, image))]),
+    ]
+
+
+def _tagged(program: str, host: str, image: str, option: str = "") -> list[tuple[str, str]]:
+    return [
+        (marked("Sign in"), f"{program} login{option} {host}"),
+        (marked("Name an image for this place"), f"{program} tag hello-world {image}"),
+        (marked("Push it"), f"{program} push{option} {image}"),
+    ]
+
+
+def _plain_option(scheme: str) -> str:
+    """What Helm and ORAS have to be told where there is no TLS."""
+    return " --plain-http" if scheme == "http" else ""
 
 
 def _login(command: str, host: str, account: str) -> list[Piece]:
@@ -123,8 +167,12 @@ def _buildkit(host: str, *, plain: bool) -> list[Piece]:
 def _helm(host: str, account: str, option: str) -> str:
     return (
         f"helm registry login{option} --username '{account}' {host}\n"
-        f"helm push{option} chart-1.0.0.tgz oci://{host}/library"
+        f"{_helm_push(option, 'chart-1.0.0.tgz', f'{host}/library')}"
     )
+
+
+def _helm_push(option: str, chart: str, folder: str) -> str:
+    return f"helm push{option} {chart} oci://{folder}"
 
 
 def _skopeo(host: str, account: str, *, plain: bool) -> str:
@@ -140,4 +188,8 @@ def _crane(host: str, account: str, option: str) -> str:
 
 
 def _oras(host: str, account: str, option: str) -> str:
-    return f"oras login{option} --username '{account}' {host}\noras push{option} {host}/library/notes:1 notes.txt"
+    return f"oras login{option} --username '{account}' {host}\n{_oras_push(option, f'{host}/library/notes:1')}"
+
+
+def _oras_push(option: str, name: str) -> str:
+    return f"oras push{option} {name} notes.txt"

@@ -58,6 +58,24 @@ def test_new_project_is_made_and_deleted_by_its_name_typed(browsers: Browsers) -
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "docker push {host}/bare/hello:1",
+        "podman push --tls-verify=false {host}/bare/hello:1",
+        "docker buildx build --tag {host}/bare/hello:1 --push .",
+        "helm push --plain-http hello-1.0.0.tgz oci://{host}/bare",
+        "oras push --plain-http {host}/bare/hello:1 notes.txt",
+    ],
+)
+def test_empty_project_tells_each_client_how_to_push_to_it(
+    registry: Registry, browsers: Browsers, command: str
+) -> None:
+    browsers("admin").send_form("/ui/new-project", name="bare")
+    told = command.format(host=registry.url.partition("://")[2])
+    assert f'data-copy="{told}"' in browsers("admin").get("/ui/projects/bare").text
+
+
+@pytest.mark.parametrize(
     ("name", "said"), [("Not Good", "Use lower-case letters"), ("team", "There is a project of this name already.")]
 )
 def test_refused_name_stays_in_the_form(browsers: Browsers, name: str, said: str) -> None:
