@@ -1,7 +1,7 @@
 """Projects, as an administrator manages them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auth.access import OPERATOR, Access, Actor
 from auth.roles import BY_RANK, Role
@@ -57,10 +57,15 @@ class Projects:
         with self._database.read() as tx:
             return must_exist(tx, name)
 
-    def page(self, actor: Actor, listing: Listing) -> tuple[list[ListedProject], int]:
-        """A page of the projects that somebody may read, and how many there are. Raises `BadQuery`."""
+    def page(self, actor: Actor, listing: Listing, *, own: bool = False) -> tuple[list[ListedProject], int]:
+        """A page of the projects that somebody may read, and how many there are; with `own` only those where they have
+        a role. Raises `BadQuery`.
+        """
+        sight = self._access.sight(actor, "project:read")
+        if own:
+            sight = replace(sight, everything=False, user_id=actor.user_id, is_private=True)
         with self._database.read() as tx, filtered():
-            return projects.list_page(tx, self._access.sight(actor, "project:read"), listing)
+            return projects.list_page(tx, sight, listing)
 
     def roles(self, actor: Actor, project_ids: Sequence[int]) -> dict[int, list[int]]:
         """The numbers of the roles that somebody has in each of the projects, the mightiest first."""

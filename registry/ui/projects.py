@@ -8,12 +8,18 @@ from registry.core.new_projects import NewProjects, Wish
 from registry.core.project_settings import PUBLIC, ProjectSettings
 from registry.core.projects import Projects
 from registry.core.repositories import Repositories
-from registry.errors import Conflict, Forbidden, NameInvalid, PreconditionFailed
+from registry.errors import Conflict, Forbidden, NameInvalid, PreconditionFailed, RequestInvalid
 from registry.ui.languages import marked
 from registry.ui.lists import listing_of, shown
 from registry.ui.members import ROLES
 from registry.ui.pages import Pages
+from registry.values import size
 from registry.web import PAGES, Call
+from storage.metadata.listings import Filter
+
+SHOWS = {"": marked("All"), "mine": marked("Mine"), "public": marked("Public"), "private": marked("Private")}
+_SHOW = "show"
+_PUBLICITY = {"public": "true", "private": "false"}
 
 
 class ProjectScreens:
@@ -35,29 +41,35 @@ class ProjectScreens:
         self._settings = settings
 
     def index(self, call: Call) -> Response:
-        found = shown(call, self._projects.page(call.actor, listing_of(call)))
+        show = call.query(_SHOW) or ""
+        chosen = [Filter("public", "exact", (_PUBLICITY[show],))] if show in _PUBLICITY else []
+        own = show == "mine"
+        found = shown(call, self._projects.page(call.actor, listing_of(call, *chosen), own=own), _SHOW)
         roles = self._projects.roles(call.actor, [each.project.id for each in found.items])
         held = {project: ROLES[Role(numbers[0])] for project, numbers in roles.items()}
-        return self._pages.show(call, "projects.html", list=found, roles=held)
+        return self._pages.show(call, "projects.html", list=found, roles=held, shows=SHOWS)
 
     def new(self, call: Call) -> Response:
-        return self._pages.show(call, "new_project.html", name="", public=False, error="")
+        return self._pages.show(call, "new_project.html", name="", public=False, quota="", error="")
 
     def create(self, call: Call) -> Response:
-        name, public = call.form("name"), call.form("visibility") == "public"
+        name, public, quota = call.form("name"), call.form("visibility") == "public", call.form("quota")
         try:
-            made = self._new.create(call.actor, Wish(name, {PUBLIC: str(public).lower()}))
+            limit = size(quota) if quota else None
+            made = self._new.create(call.actor, Wish(name, {PUBLIC: str(public).lower()}, limit))
         except NameInvalid:
             error = marked("Use lower-case letters and digits, with single dots, dashes or underscores between them.")
         except Conflict:
             error = marked("There is a project of this name already.")
+        except (ValueError, RequestInvalid):
+            error = marked("Write a number of bytes, such as 500MB or 10GiB, or nothing.")
         except Forbidden:
             error = marked("Only administrators may make projects here.")
         else:
             return self._pages.go(
                 call, f"{PAGES}/projects/{made.name}", marked("Project %(name)s was made."), name=made.name
             )
-        return self._pages.show(call, "new_project.html", 422, name=name, public=public, error=error)
+        return self._pages.show(call, "new_project.html", 422, name=name, public=public, quota=quota, error=error)
 
     def repositories(self, call: Call) -> Response:
         unchanged = self._pages.unchanged(call, self._repositories.marker_of_project(call.project.id))

@@ -173,6 +173,35 @@ def test_list_is_filtered_and_sorted_by_its_address(browsers: Browsers) -> None:
         assert browsers("admin").get(f"/ui/projects?page={page_number}").status_code == 200
 
 
+def test_projects_are_narrowed_to_the_readers_own_and_by_who_sees_them(browsers: Browsers) -> None:
+    def listed(name: str | None, show: str) -> set[str]:
+        pages = {
+            each: browsers(name).get("/ui/projects", params={"show": show, "q": each}) for each in ("team", "open")
+        }
+        return {each for each, page in pages.items() if f'href="/ui/projects/{each}"' in page.text}
+
+    assert listed("pat", "") == {"team", "open"}
+    assert listed("pat", "mine") == listed("pat", "private") == {"team"}
+    assert listed("admin", "public") == listed(None, "public") == {"open"}
+    assert listed("admin", "mine") == listed("stan", "private") == set()
+    assert "Nothing of that kind" in browsers(None).get("/ui/projects?show=private").text
+    assert "show=mine" not in browsers(None).get("/ui/projects").text
+    assert "show=mine" in browsers("pat").get("/ui/projects?show=mine").text
+
+
+def test_administrators_say_how_much_a_new_project_may_keep(registry: Registry, browsers: Browsers) -> None:
+    admin, form = browsers("admin"), "/ui/new-project"
+    for wrong in ("a lot", "9" * 40):
+        refused = admin.send_form(form, name="bounded", quota=wrong)
+        assert refused.status_code == 422
+        assert f'value="{wrong}"' in refused.text
+    assert admin.send_form(form, name="bounded", quota="10GiB").status_code == 303
+    assert registry.projects.find("bounded").quota_bytes == 10 * 1024**3
+    assert 'name="quota"' not in browsers("pat").get(form).text
+    assert browsers("pat").send_form(form, name="unbounded", quota="10GiB").status_code == 303
+    assert registry.projects.find("unbounded").quota_bytes is None
+
+
 def test_dialog_gets_the_form_without_the_page_around_it(browsers: Browsers) -> None:
     response = browsers("pat").get("/ui/projects/team/delete", headers={"HX-Request": "true", "HX-Target": "dialog"})
     assert "<html" not in response.text
