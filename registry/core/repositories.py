@@ -1,6 +1,6 @@
 """Repositories, and the list of all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -131,6 +131,11 @@ class Repositories:
         """Those of a project. Raises `BadQuery`."""
         with self._database.read() as tx, filtered():
             return repositories.list_page(tx, listing, project_id=project_id)
+
+    def tag_counts(self, repository_ids: Sequence[int]) -> dict[int, int]:
+        """How many tags each has, without those that have none."""
+        with self._database.read() as tx:
+            return repositories.count_tags(tx, repository_ids)
 
     def get(self, repository: Repository) -> ListedRepository:
         """With numbers that have to be counted. Raises `NotFound`."""

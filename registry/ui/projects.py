@@ -77,9 +77,13 @@ class ProjectScreens:
             return unchanged
         listing = listing_of(call, sort=("-update_time",))
         found = shown(call, self._repositories.page_of_project(call.project.id, listing))
-        counts = self._days.counts(call.actor, call.project.id)
         return self._pages.show(
-            call, "project.html", list=found, counts=counts, description=self._settings.description(call.project)
+            call,
+            "project.html",
+            list=found,
+            tags=self._repositories.tag_counts([each.id for each in found.items]),
+            counts=self._days.counts(call.actor, call.project.id),
+            description=self._settings.description(call.project),
         )
 
     def settings(self, call: Call) -> Response:

@@ -2,6 +2,7 @@
 whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,13 +166,22 @@ def find_listed(tx: Connection, repository_id: int) -> ListedRepository | None:
     return ListedRepository(*row) if row else None
 
 
+def count_tags(tx: Connection, repository_ids: Sequence[int]) -> dict[int, int]:
+    """How many tags each has, without those that have none."""
+    counted = select(tags.c.repository_id, func.count()).where(tags.c.repository_id.in_(repository_ids))
+    return {row[0]: row[1] for row in tx.execute(counted.group_by(tags.c.repository_id))}
+
+
 def read_marker_of_project(tx: Connection, project_id: int) -> tuple[object, ...]:
-    """What is another as soon as the list of a project's repositories is."""
+    """What is another as soon as the list of a project's repositories is, or a tag anywhere: to look for the tags of a
+    project alone would take as long as the list.
+    """
     counted = select(
         func.count(repositories.c.known_since),
         func.max(repositories.c.updated_at),
         func.sum(repositories.c.manifest_count),
         func.sum(repositories.c.pull_count),
+        select(func.max(tag_changes.c.id)).scalar_subquery(),
     )
     return tuple(tx.execute(counted.where(repositories.c.project_id == project_id)).one())
 

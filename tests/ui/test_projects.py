@@ -1,5 +1,7 @@
 """Projects, their members and repositories on the page: who sees what, and what the forms do."""
 
+import re
+
 import pytest
 
 from tests.http.serving import Registry
@@ -217,6 +219,22 @@ def test_repository_is_deleted_by_its_name_typed(registry: Registry, browsers: B
     assert mia.get("/ui/r/team/going").headers["location"] == "/ui/r/team/going/-/deleted"
     assert browsers("gus").get("/ui/r/team/going").status_code == 404
     assert mia.get("/ui/r/team/never/-/deleted").status_code == 404
+
+
+def test_list_of_repositories_tells_how_many_tags_each_has_also_while_it_is_looked_at(
+    registry: Registry, browsers: Browsers
+) -> None:
+    for tag in ("1", "2", "3"):
+        registry.push_image("team/tagged", tag)
+    mia, listed = browsers("mia"), "/ui/projects/team?q=tagged"
+    page = mia.get(listed).text
+    assert '<td data-label="Tags" class="number">3</td>' in page
+    seen = re.search(r'"X-Cove-Seen": "(\w+)"', page)
+    assert seen
+    news = {"X-Cove-Seen": seen[1]}
+    assert mia.get(listed, headers=news).status_code == 204
+    assert registry.client("admin").delete("/v2/team/tagged/manifests/2").status_code == 202
+    assert '<td data-label="Tags" class="number">2</td>' in mia.get(listed, headers=news).text
 
 
 def test_dashboard_shows_each_their_own_part(browsers: Browsers) -> None:
