@@ -145,5 +145,7 @@ def test_repository_without_a_tag_says_so(registry: Registry, browsers: Browsers
     digest = registry.push_image("team/tagless", "1")
     path = f"/api/v2.0/projects/team/repositories/tagless/artifacts/{digest}/tags/1"
     assert registry.client("admin").delete(path).status_code == 200
-    assert "No tags" in browsers("gus").get("/ui/r/team/tagless?view=tag").text
+    assert "No tags" in (page := browsers("gus").get("/ui/r/team/tagless?view=tag").text)
+    assert "docker push" not in page
+    assert "/team/tagless:1" in browsers("dev").get("/ui/r/team/tagless?view=tag").text
     assert digest.hex[:12] in browsers("gus").get("/ui/r/team/tagless").text
