@@ -225,15 +225,15 @@ def test_list_of_repositories_tells_how_many_tags_each_has_also_while_it_is_look
     registry: Registry, browsers: Browsers
 ) -> None:
     for tag in ("1", "2", "3"):
-        registry.push_image("team/tagged", tag)
-    mia, listed = browsers("mia"), "/ui/projects/team?q=tagged"
+        registry.push_image("team/threefold", tag)
+    mia, listed = browsers("mia"), "/ui/projects/team?q=threefold"
     page = mia.get(listed).text
     assert '<td data-label="Tags" class="number">3</td>' in page
     seen = re.search(r'"X-Cove-Seen": "(\w+)"', page)
     assert seen
     news = {"X-Cove-Seen": seen[1]}
     assert mia.get(listed, headers=news).status_code == 204
-    assert registry.client("admin").delete("/v2/team/tagged/manifests/2").status_code == 202
+    assert registry.client("admin").delete("/v2/team/threefold/manifests/2").status_code == 202
     assert '<td data-label="Tags" class="number">2</td>' in mia.get(listed, headers=news).text
 
 
