@@ -7,6 +7,7 @@ BENCH_DISTRIBUTION=/path, BENCH_OLAREG, BENCH_DOCKER_REGISTRY   binaries of the 
 BENCH_OUT=folder                 where the results go
 """
 
+import json
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from tests.bench import machine
 from tests.bench.contests import Contest, against_itself, against_peers, only_cove
+from tests.bench.excerpt import put_into
 from tests.bench.peers import ROOT, Bucket
 from tests.bench.report import Report, cell
 from tests.bench.rows import QUICK, Row, Scale, rows
@@ -26,6 +28,8 @@ from tests.bench.runs import Result, measure
 from tests.bench.soak import soak
 from tests.cluster.services import object_storage, started
 from tests.storage.s3_server import BUCKET, ENVIRONMENT
+
+WHOLE = ROOT / "docs/benchmarks"
 
 
 def chosen_scale(environ: Mapping[str, str]) -> Scale:
@@ -48,7 +52,7 @@ def place(environ: Mapping[str, str]) -> Path:
     if environ.get("BENCH_ROWS") or environ.get("BENCH_QUICK"):
         return ROOT / ".bench/results"
     special = "growth" if environ.get("BENCH_GROWTH") else environ.get("BENCH_STORAGE", "")
-    return ROOT / "docs/benchmarks" / special
+    return WHOLE / special
 
 
 def main() -> None:
@@ -69,6 +73,8 @@ def main() -> None:
         report = Report(contest.view, results, about(contest, scale, folder))
     say(f"\n{report.tables()}")
     report.save(place(os.environ))
+    if place(os.environ) == WHOLE:
+        put_into(ROOT / "README.md", json.loads((WHOLE / "results.json").read_text()))
 
 
 def contest_of(environ: Mapping[str, str], stack: ExitStack, folder: Path, scale: Scale) -> Contest:

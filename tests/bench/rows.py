@@ -35,7 +35,7 @@ class Scale:
     """How much of everything; times in seconds, sizes in bytes."""
 
     rounds: int = 3
-    seconds: float = 5
+    seconds: float = 3
     connections: tuple[int, ...] = (1, 16, 256)
     crowd: int = 1000
     clients: int = 8

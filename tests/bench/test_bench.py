@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.bench.__main__ import WHOLE
+from tests.bench.excerpt import excerpt, put_into
 from tests.bench.peers import KINDS
 from tests.bench.rows import QUICK, rows
 
@@ -91,3 +93,13 @@ def test_lists_of_a_full_registry_are_timed_for_everybody_who_may_see_them(tmp_p
     _, *figures, last = [line.split() for line in run.stdout.splitlines()]
     assert [(each[-3], each[-2]) for each in figures] == [("200", "admin"), ("90", "person-000"), ("80", "nobody")]
     assert last[1:] == ["over", "50", "ms"]
+
+
+def test_readme_shows_the_figures_of_the_last_whole_run(tmp_path: Path) -> None:
+    results, page = json.loads((WHOLE / "results.json").read_text()), (ROOT / "README.md").read_text()
+    shown, copy = excerpt(results), tmp_path / "README.md"
+    assert shown in page
+    copy.write_text(page)
+    results["rows"] = [{**row, "unit": "measured anew"} for row in results["rows"]]
+    put_into(copy, results)
+    assert copy.read_text() == page.replace(shown, excerpt(results))
