@@ -6,7 +6,7 @@ A scalar that is zero or empty is left out (`omit_defaults` of a model); lists s
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 from starlette.responses import Response
@@ -18,6 +18,7 @@ Item = TypeVar("Item")
 
 NEVER = "0001-01-01T00:00:00.000Z"
 """The time of what has not happened."""
+_PLAIN = "".join(set(map(chr, range(0x20, 0x7F))) - set('<>";'))  # of a query in a Link header
 
 
 class Model(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -77,10 +78,11 @@ def _links(call: Call, listing: Listing, total: int) -> list[str]:
 
 def _address(call: Call, page: int, size: int) -> str:
     """The address of another page: without scheme and host, which clients put before it; its query is not encoded,
-    because they do that once more.
+    because they do that once more. What a header cannot hold, or what ends the address in it, is.
     """
     given = [pair.split("=", 1) for pair in call.request.scope["query_string"].decode("latin-1").split("&") if pair]
-    kept = [(name, unquote(value[0]) if value else "") for name, *value in given if name not in ("page", "page_size")]
+    others = [(name, value[0] if value else "") for name, *value in given if name not in ("page", "page_size")]
+    kept = [(name, quote(unquote(value), safe=_PLAIN)) for name, value in others]
     path = call.request.scope["raw_path"].decode("latin-1")
     query = "&".join(f"{name}={value}" for name, value in [*kept, ("page", page), ("page_size", size)])
     return f"{path}?{query}"

@@ -110,6 +110,14 @@ def test_list_of_25_comes_in_three_pages_that_link_to_each_other(api: Api) -> No
     assert "link" not in every.headers
 
 
+@pytest.mark.parametrize("value", ["%F1%9C%A2%8A%1DB", "%0D%0AX-Injected:%20yes", "%3E;%20rel=%22next%22", "%FF"])
+def test_links_hold_whatever_the_query_has(api: Api, value: str) -> None:
+    response = api("admin").get(f"projects?made-up={value}&page_size=1")
+    assert (response.status_code, response.headers["link"].count(">")) == (200, 1)
+    assert "x-injected" not in response.headers
+    assert api("admin").get(response.links["next"]["url"].removeprefix("/api/v2.0/")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
